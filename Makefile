@@ -1,0 +1,29 @@
+# Sluice: demo, test, bench, check. Each target installs the packages it misses (.ci/debian-packages).
+.PHONY: demo test bench check console binaries
+
+BINARIES = -p sluice-hub-server -p sluice-edge-agent -p sluice-camsim -p sluice-testkit
+
+demo: ## hub, edge and four virtual cameras, until Ctrl-C
+	@.ci/packages build
+	@.ci/console
+	@echo "sluice: building hub, edge and virtual cameras; the first time takes some minutes"
+	@cargo build --locked --quiet $(BINARIES) --bins
+	@exec target/debug/sluice-demo
+
+test: ## everything CI runs, real Chromium included
+	@.ci/packages build test
+	@.ci/console
+	@.ci/test
+
+bench: ## the table of docs/reference/bench.md
+	@.ci/packages build test
+	@.ci/console
+	@cargo build --locked --quiet $(BINARIES) -p sluice-load --bins
+	@target/debug/sluice-load bench
+
+check: ## format, lints, types, licences
+	@.ci/console
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	@if command -v cargo-deny >/dev/null; then cargo deny --offline check bans licenses sources; else echo "SKIPPED: cargo-deny is not installed"; fi
+	npm --prefix hub/console run --silent check
