@@ -1,0 +1,123 @@
+//! Values between control and a media node. In one process they cross bounded channels as they are.
+
+use std::time::Duration;
+
+use sluice_ids::{CameraId, DeviceId, SessionId, Tier, UnixMillis};
+
+use crate::words::words;
+
+/// What control tells a node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ToNode {
+    /// Somebody is about to watch: open the feed now and keep it open until then.
+    Lease {
+        /// The camera.
+        camera: CameraId,
+        /// The tier of it.
+        tier: Tier,
+        /// When the lease ends by itself.
+        until: UnixMillis,
+    },
+    /// End this session and let it not be opened again.
+    Revoke {
+        /// Which.
+        session: SessionId,
+    },
+    /// All cameras this node serves; replaces what was assigned before.
+    Assign(Vec<Assignment>),
+    /// Every key that may sign playback tokens, `(kid, Ed25519 public key)`; replaces what was told before.
+    Keys(Vec<(String, Vec<u8>)>),
+}
+
+/// A camera that a node serves, and the device that may announce it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Assignment {
+    /// Who pulls the camera.
+    pub device: DeviceId,
+    /// The camera.
+    pub camera: CameraId,
+    /// The tiers it offers.
+    pub tiers: Vec<Tier>,
+    /// How long a feed stays open after its last viewer.
+    pub linger: Duration,
+}
+
+/// What a node tells control.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FromNode {
+    /// A session's token was spent; the viewer is connecting.
+    SessionStarted {
+        /// Which.
+        session: SessionId,
+    },
+    /// Media can flow to the viewer.
+    SessionConnected {
+        /// Which.
+        session: SessionId,
+    },
+    /// The session is over.
+    SessionEnded {
+        /// Which.
+        session: SessionId,
+        /// Why.
+        reason: EndReason,
+    },
+    /// How one feed stands.
+    Feed {
+        /// The camera.
+        camera: CameraId,
+        /// The tier of it.
+        tier: Tier,
+        /// Where its demand stands.
+        state: FeedState,
+        /// Its trouble, as code and words.
+        reason: Option<(String, String)>,
+        /// Who watches.
+        viewers: u32,
+        /// When the newest known picture was taken, in the node's clock.
+        captured_at: Option<UnixMillis>,
+    },
+    /// What the node carries now.
+    Load {
+        /// Sessions.
+        viewers: u32,
+        /// Feeds.
+        feeds: u32,
+    },
+}
+
+words! {
+    /// Why a session is over.
+    EndReason {
+        /// The viewer said so.
+        Closed = "closed",
+        /// Nothing was heard of the viewer for too long.
+        Silence = "silence",
+        /// The viewer could not be connected.
+        Failed = "failed",
+        /// The node stops.
+        Stopped = "stopped",
+        /// Control ended it.
+        Revoked = "revoked",
+        /// The viewer's offer cannot be answered.
+        Refused = "refused",
+        /// The node does not serve the camera any more.
+        Unassigned = "unassigned",
+    }
+}
+
+words! {
+    /// Where the demand for a feed stands at a node.
+    FeedState {
+        /// Nobody wants it.
+        Idle = "idle",
+        /// Asked for, nothing has come yet.
+        Opening = "opening",
+        /// Pictures come.
+        Live = "live",
+        /// Kept open for the next viewer.
+        Lingering = "lingering",
+        /// Asked for, but the camera or the link has trouble.
+        Resting = "resting",
+    }
+}
