@@ -12,6 +12,7 @@
 //! bytes never panic and never make a decoder hold more than its stated maximum.
 //! What two ends may expect of each other is one integer, [`CAPABILITY`].
 
+mod close;
 pub mod control;
 mod error;
 pub mod frame;
@@ -21,6 +22,7 @@ pub mod roq;
 pub mod varint;
 mod words;
 
+pub use close::CloseCode;
 pub use error::{Decoded, MessageError};
 pub use words::{ReasonCode, UnknownWord};
 
