@@ -1,0 +1,219 @@
+use bytes::{Bytes, BytesMut};
+
+use super::nal::{FU_A, FU_END, FU_START, NalType, STAP_A, embedded_start};
+use crate::RtpPacket;
+
+/// Why payloads are not the NAL units of one access unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DepacketizeError {
+    /// STAP-B, MTAP or FU-B (packetization mode 2), or a type that RFC 6184 leaves undefined.
+    #[error("packet {index} is of type {kind}, which nothing here reads")]
+    Unsupported {
+        /// Index of the packet.
+        index: usize,
+        /// Its payload's type.
+        kind: u8,
+    },
+    /// A size within an aggregate, or a fragment's header, lies beyond the payload.
+    #[error("packet {index} ends within a unit")]
+    Truncated {
+        /// Index of the packet.
+        index: usize,
+    },
+    /// A fragment without its beginning, or of another unit than the one begun.
+    #[error("packet {index} continues no fragmented unit")]
+    LooseFragment {
+        /// Index of the packet.
+        index: usize,
+    },
+    /// The last fragment did not come.
+    #[error("a fragmented unit has no end")]
+    Unfinished,
+}
+
+/// The NAL units of one access unit, from its packets in order.
+///
+/// Single units and aggregates share the packets' bytes; a fragmented unit is put together once.
+///
+/// # Errors
+/// When a payload is not H.264 as RFC 6184 lays it out, or a fragment is missing.
+pub fn nal_units(packets: &[RtpPacket]) -> Result<Vec<Bytes>, DepacketizeError> {
+    let mut nals = Vec::with_capacity(packets.len().min(16));
+    let mut index = 0;
+    while let Some(packet) = packets.get(index) {
+        let mut taken = 1;
+        match packet.payload_slice().first().map(|indicator| indicator & 0x1f) {
+            // Padding alone keeps a sequence going and carries nothing.
+            None => {}
+            Some(1..=23) => split_into(&mut nals, packet.payload()),
+            Some(STAP_A) => aggregate_into(&mut nals, &packet.payload(), index)?,
+            Some(FU_A) => {
+                taken = fragments(&packets[index..], index)?;
+                split_into(&mut nals, join(&packets[index..index + taken]));
+            }
+            Some(kind) => return Err(DepacketizeError::Unsupported { index, kind }),
+        }
+        index += taken;
+    }
+    Ok(nals)
+}
+
+fn aggregate_into(nals: &mut Vec<Bytes>, payload: &Bytes, index: usize) -> Result<(), DepacketizeError> {
+    let mut at = 1;
+    while at < payload.len() {
+        let size = payload.get(at..at + 2).ok_or(DepacketizeError::Truncated { index })?;
+        let size = usize::from(u16::from_be_bytes([size[0], size[1]]));
+        at += 2;
+        if payload.len() - at < size {
+            return Err(DepacketizeError::Truncated { index });
+        }
+        if size > 0 {
+            split_into(nals, payload.slice(at..at + size));
+        }
+        at += size;
+    }
+    Ok(())
+}
+
+/// How many packets from the first carry one fragmented unit; `index` is the first one's, for the error.
+fn fragments(packets: &[RtpPacket], index: usize) -> Result<usize, DepacketizeError> {
+    let mut kind = None;
+    for (n, packet) in packets.iter().enumerate() {
+        let index = index + n;
+        let (indicator, fu) = match packet.payload_slice() {
+            [] => continue,
+            [indicator, fu, ..] if indicator & 0x1f == FU_A => (indicator & 0xe0, *fu),
+            [indicator] if indicator & 0x1f == FU_A => return Err(DepacketizeError::Truncated { index }),
+            _ => return Err(DepacketizeError::Unfinished),
+        };
+        let begun = *kind.get_or_insert(fu & 0x1f);
+        // Some senders vary the importance bits between fragments; the first one's are taken.
+        let _ = indicator;
+        if begun != fu & 0x1f || (fu & FU_START != 0) != (n == 0) {
+            return Err(DepacketizeError::LooseFragment { index });
+        }
+        if fu & FU_END != 0 {
+            return Ok(n + 1);
+        }
+    }
+    Err(DepacketizeError::Unfinished)
+}
+
+/// Puts checked fragments together, in one allocation of the final size.
+fn join(packets: &[RtpPacket]) -> Bytes {
+    let bodies = || packets.iter().map(|packet| packet.payload_slice().get(2..).unwrap_or_default());
+    let mut nal = BytesMut::with_capacity(1 + bodies().map(<[u8]>::len).sum::<usize>());
+    let first = packets[0].payload_slice();
+    nal.extend_from_slice(&[first[0] & 0xe0 | first[1] & 0x1f]);
+    bodies().for_each(|body| nal.extend_from_slice(body));
+    nal.freeze()
+}
+
+/// Adds a NAL unit, or the several that a camera left with start codes between them.
+fn split_into(nals: &mut Vec<Bytes>, mut nal: Bytes) {
+    while !NalType::of(nal[0]).is_picture() {
+        let Some(next) = embedded_start(&nal[1..]).map(|at| at + 1) else { break };
+        let mut before = nal.split_to(next);
+        // The start code, and the zeros in front of it that belong to no unit.
+        let end = before[..next - 3].iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+        before.truncate(end);
+        if !before.is_empty() {
+            nals.push(before);
+        }
+        if nal.is_empty() {
+            return;
+        }
+    }
+    nals.push(nal);
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::h264::packetize;
+
+    fn packets(payloads: &[&str]) -> Vec<RtpPacket> {
+        payloads.iter().map(|hex| packet(&hex::decode(hex.replace(' ', "")).unwrap())).collect()
+    }
+
+    fn packet(payload: &[u8]) -> RtpPacket {
+        let mut bytes = vec![0x80, 96, 0, 1, 0, 0, 0, 1, 0, 0, 0, 2];
+        bytes.extend_from_slice(payload);
+        RtpPacket::parse(bytes.into()).unwrap()
+    }
+
+    fn units(payloads: &[&str]) -> Result<Vec<String>, DepacketizeError> {
+        nal_units(&packets(payloads)).map(|nals| nals.iter().map(hex::encode).collect())
+    }
+
+    #[test]
+    fn the_three_forms_are_read() {
+        assert_eq!(units(&["65 8884"]).unwrap(), ["658884"]);
+        assert_eq!(units(&["78 0003 67aabb 0002 68cc"]).unwrap(), ["67aabb", "68cc"]);
+        assert_eq!(units(&["7c 85 0102", "7c 05 0304", "7c 45 05"]).unwrap(), ["650102030405"]);
+        assert_eq!(units(&["67aa", "78 0002 68bb", "7c 85 01", "7c 45 02", "65ff"]).unwrap().len(), 4);
+    }
+
+    #[test]
+    fn padding_alone_is_passed_over() {
+        assert_eq!(units(&["7c 85 01", "", "7c 45 02", ""]).unwrap(), ["650102"]);
+    }
+
+    #[test]
+    fn start_codes_left_inside_are_split() {
+        assert_eq!(units(&["67 42c01f 00000001 68ce 000001 65 8884"]).unwrap(), ["6742c01f", "68ce", "658884"]);
+        assert_eq!(units(&["67 42c01f 00000001"]).unwrap(), ["6742c01f"]);
+    }
+
+    #[test]
+    fn each_wrong_payload_is_refused_with_its_place() {
+        use DepacketizeError::{LooseFragment, Truncated, Unfinished, Unsupported};
+        assert_eq!(units(&["65", "79 00"]).unwrap_err(), Unsupported { index: 1, kind: 25 });
+        assert_eq!(units(&["00"]).unwrap_err(), Unsupported { index: 0, kind: 0 });
+        assert_eq!(units(&["78 0003 67aa"]).unwrap_err(), Truncated { index: 0 });
+        assert_eq!(units(&["78 00"]).unwrap_err(), Truncated { index: 0 });
+        assert_eq!(units(&["7c"]).unwrap_err(), Truncated { index: 0 });
+        assert_eq!(units(&["7c 05 01"]).unwrap_err(), LooseFragment { index: 0 });
+        assert_eq!(units(&["7c 85 01", "7c 41 01"]).unwrap_err(), LooseFragment { index: 1 });
+        assert_eq!(units(&["7c 85 01", "7c 85 01"]).unwrap_err(), LooseFragment { index: 1 });
+        assert_eq!(units(&["7c 85 01", "65"]).unwrap_err(), Unfinished);
+        assert_eq!(units(&["7c 85 01"]).unwrap_err(), Unfinished);
+    }
+
+    #[test]
+    fn a_single_unit_shares_the_packets_bytes() {
+        let packets = packets(&["65 8884"]);
+        let nals = nal_units(&packets).unwrap();
+        assert_eq!(nals[0].as_ptr(), packets[0].payload_slice().as_ptr());
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_packetized_comes_back_at_every_size(
+            shapes in proptest::collection::vec((prop::sample::select(vec![0x67u8, 0x68, 0x06, 0x65, 0x41, 0x09]), 1usize..900), 1..6),
+            max in 16usize..300,
+        ) {
+            // No zero bytes, hence nothing that looks like a start code.
+            let nals: Vec<Bytes> = shapes.iter().enumerate().map(|(n, (header, len))| {
+                let mut nal = vec![*header];
+                nal.extend((0..*len).map(|i| ((i * 7 + n) % 255 + 1) as u8));
+                Bytes::from(nal)
+            }).collect();
+            let payloads = packetize(&nals, max);
+            prop_assert!(payloads.iter().all(|payload| !payload.is_empty() && payload.len() <= max));
+            let packets: Vec<_> = payloads.iter().map(|payload| packet(payload)).collect();
+            prop_assert_eq!(nal_units(&packets).unwrap(), nals);
+        }
+
+        #[test]
+        fn any_payloads_are_units_or_an_error(payloads in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..40), 0..8)) {
+            let packets: Vec<_> = payloads.iter().map(|payload| packet(payload)).collect();
+            if let Ok(nals) = nal_units(&packets) {
+                prop_assert!(nals.iter().all(|nal| !nal.is_empty()));
+            }
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Parameter sets as encoders and cameras write them.
