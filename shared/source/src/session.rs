@@ -1,0 +1,291 @@
+//! One RTSP session: DESCRIBE, SETUP of the video line, PLAY, each with a limit of its own.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use retina::client::{
+    Credentials as Login, Described, InitialSequenceNumberPolicy, PlayOptions, Playing, Session, SessionGroup,
+    SessionOptions, SetupOptions, TeardownPolicy, Transport, UnassignedChannelDataPolicy,
+};
+use sluice_fault::{Class, Classed};
+
+use crate::{
+    lifecycle::{Failure, Retry},
+    presentation::{Line, LineKind, Presentation, fmtp, without_control},
+    settings::{AuthBreaker, Settings},
+    status::{Reason, ReasonCode},
+};
+
+/// A session that plays.
+pub(crate) struct Opened {
+    pub(crate) session: Box<Session<Playing>>,
+    pub(crate) presentation: Arc<Presentation>,
+    /// Which of the presentation's lines is pulled.
+    pub(crate) line: usize,
+}
+
+/// Why no session plays, and what the camera offered, if it came that far.
+pub(crate) struct NotOpened {
+    pub(crate) error: OpenError,
+    pub(crate) presentation: Option<Arc<Presentation>>,
+}
+
+/// The steps of a session that can fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    Describe,
+    Setup,
+    Play,
+    Receive,
+}
+
+#[derive(Debug, Clone, thiserror::Error)]
+pub(crate) enum OpenError {
+    #[error("the camera does not answer {step} within {} s", limit.as_secs())]
+    Silent { step: Step, limit: Duration },
+    #[error("no connection to the camera: {0}")]
+    Connect(String),
+    #[error("the camera closed the connection")]
+    Lost,
+    #[error("the camera refuses the user or the password")]
+    Refused,
+    #[error("the camera asks for a user and a password, and none is set")]
+    CredentialsMissing,
+    #[error("the password was refused twice and is not tried again until the settings change")]
+    Locked,
+    #[error("the camera answers {step} with {status}")]
+    Status { step: Step, status: u16 },
+    #[error("the stream has no video")]
+    NoVideo,
+    #[error("the camera sends {0}, of which only H264 can be delivered")]
+    Codec(String),
+    #[error("the camera breaks the protocol at {step}: {what}")]
+    Protocol { step: Step, what: String },
+}
+
+impl std::fmt::Display for Step {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Describe => "DESCRIBE",
+            Self::Setup => "SETUP",
+            Self::Play => "PLAY",
+            Self::Receive => "media",
+        })
+    }
+}
+
+/// Connect and up to two round trips (the second with the password); cameras wake slowly.
+const DESCRIBE_WITHIN: Duration = Duration::from_secs(8);
+const SETUP_WITHIN: Duration = Duration::from_secs(5);
+const PLAY_WITHIN: Duration = Duration::from_secs(8);
+/// Cameras with few sessions count one until its TEARDOWN is answered.
+const TEARDOWN_WITHIN: Duration = Duration::from_secs(2);
+
+/// Makes a session play. Waits first for the teardown of an earlier one of `group`.
+pub(crate) async fn open(settings: Arc<Settings>, group: Arc<SessionGroup>) -> Result<Opened, NotOpened> {
+    if settings.credentials.is_some() && settings.breaker.is_open() {
+        return Err(OpenError::Locked.into());
+    }
+    torn_down(&group).await;
+    let session = describe(&settings, group).await;
+    judge(&settings, session.as_ref().err());
+    let mut session = session?;
+    let presentation = Arc::new(presentation(&session));
+    let offered = |error| NotOpened { error, presentation: Some(Arc::clone(&presentation)) };
+    let line = choose(&presentation).map_err(offered)?;
+    let setup = SetupOptions::default().transport(Transport::Tcp(retina::client::TcpTransportOptions::default()));
+    within(Step::Setup, SETUP_WITHIN, session.setup(line, setup)).await.map_err(offered)?;
+    // RTP-Info of several cameras names a sequence number that never comes.
+    let options = PlayOptions::default().initial_seq(InitialSequenceNumberPolicy::Ignore);
+    let session = within(Step::Play, PLAY_WITHIN, session.play(options)).await.map_err(offered)?;
+    Ok(Opened { session: Box::new(session), presentation, line })
+}
+
+/// Waits, not for long, until no session of `group` is half closed.
+pub(crate) async fn torn_down(group: &SessionGroup) {
+    // A camera that does not answer TEARDOWN forgets the session with its connection.
+    let _ = tokio::time::timeout(TEARDOWN_WITHIN, group.await_teardown()).await;
+}
+
+/// What a playing session's error means.
+pub(crate) fn lost(error: &retina::Error) -> OpenError {
+    classed(Step::Receive, error)
+}
+
+async fn describe(settings: &Settings, group: Arc<SessionGroup>) -> Result<Session<Described>, OpenError> {
+    let login = settings
+        .credentials
+        .as_ref()
+        .map(|found| Login { username: found.username.clone(), password: found.password.expose().clone() });
+    let asked = login.is_some();
+    let options = SessionOptions::default()
+        .creds(login)
+        .user_agent(concat!("sluice/", env!("CARGO_PKG_VERSION")).to_owned())
+        .session_group(group)
+        .teardown(TeardownPolicy::Auto)
+        .unassigned_channel_data(UnassignedChannelDataPolicy::Auto);
+    let describe = Session::describe(settings.url.clone(), options);
+    within(Step::Describe, DESCRIBE_WITHIN, describe).await.map_err(|error| match error {
+        OpenError::Refused if !asked => OpenError::CredentialsMissing,
+        error => error,
+    })
+}
+
+/// Counts what the camera said of the secret.
+fn judge(settings: &Settings, error: Option<&OpenError>) {
+    match error {
+        _ if settings.credentials.is_none() => {}
+        None => settings.breaker.accepted(),
+        Some(OpenError::Refused) => {
+            settings.breaker.refused();
+        }
+        Some(_) => {}
+    }
+}
+
+async fn within<T>(
+    step: Step,
+    limit: Duration,
+    request: impl Future<Output = Result<T, retina::Error>>,
+) -> Result<T, OpenError> {
+    match tokio::time::timeout(limit, request).await {
+        Ok(answer) => answer.map_err(|error| classed(step, &error)),
+        Err(_) => Err(OpenError::Silent { step, limit }),
+    }
+}
+
+/// retina's errors carry a status or a text. The text goes no further than its first words,
+/// because what follows may quote the URL.
+fn classed(step: Step, error: &retina::Error) -> OpenError {
+    match error.status_code() {
+        Some(401 | 403) => return OpenError::Refused,
+        Some(200) | None => {}
+        Some(status) => return OpenError::Status { step, status },
+    }
+    let text = error.to_string();
+    if let Some(cause) = text.strip_prefix("Unable to connect to RTSP server: ") {
+        return OpenError::Connect(cause.lines().next().unwrap_or_default().to_owned());
+    }
+    if text.starts_with("Error reading from RTSP peer") || text.starts_with("Error writing to RTSP peer") {
+        return OpenError::Lost;
+    }
+    let first = text.lines().next().unwrap_or_default();
+    let what = first.split("rtsp://").next().unwrap_or_default().chars().take(120).collect();
+    OpenError::Protocol { step, what }
+}
+
+fn presentation(session: &Session<Described>) -> Presentation {
+    let sdp = String::from_utf8_lossy(session.sdp());
+    let lines = session.streams().iter().enumerate().filter_map(|(index, stream)| {
+        let kind = match stream.media() {
+            "video" => LineKind::Video,
+            "audio" => LineKind::Audio,
+            _ => return None,
+        };
+        Some(Line {
+            index,
+            kind,
+            encoding: stream.encoding_name().to_ascii_uppercase(),
+            payload_type: stream.rtp_payload_type(),
+            clock_rate: stream.clock_rate_hz(),
+            fmtp: fmtp(&sdp, kind, stream.rtp_payload_type()),
+        })
+    });
+    Presentation { lines: lines.collect(), sdp: without_control(&sdp) }
+}
+
+fn choose(presentation: &Presentation) -> Result<usize, OpenError> {
+    let mut video = presentation.lines.iter().filter(|line| line.kind == LineKind::Video).peekable();
+    let first = video.peek().map(|line| line.encoding.clone()).ok_or(OpenError::NoVideo)?;
+    let usable = video.find(|line| line.encoding == "H264" && line.clock_rate > 0);
+    usable.map(|line| line.index).ok_or(OpenError::Codec(first))
+}
+
+impl From<OpenError> for NotOpened {
+    fn from(error: OpenError) -> Self {
+        Self { error, presentation: None }
+    }
+}
+
+impl OpenError {
+    pub(crate) fn code(&self) -> ReasonCode {
+        match self {
+            Self::Silent { .. } | Self::Connect(_) | Self::Lost => ReasonCode::Unreachable,
+            Self::Refused | Self::CredentialsMissing | Self::Locked => ReasonCode::WrongPassword,
+            // RFC 2326 §7.1.1: 453 Not Enough Bandwidth is what cameras say when their sessions are used up.
+            Self::Status { status: 453 | 503, .. } => ReasonCode::SessionsExhausted,
+            Self::Status { status: 404 | 410, .. } => ReasonCode::NotFound,
+            Self::NoVideo | Self::Codec(_) => ReasonCode::UnsupportedCodec,
+            Self::Status { .. } | Self::Protocol { .. } => ReasonCode::ProtocolError,
+        }
+    }
+
+    /// What it means to the lifecycle.
+    pub(crate) fn failure(&self, breaker: &AuthBreaker) -> Failure {
+        let locked = matches!(self, Self::Locked) || (matches!(self, Self::Refused) && breaker.is_open());
+        let text = if locked { Self::Locked.to_string() } else { self.words() };
+        let retry = if locked { Retry::Never } else { Retry::Backoff };
+        Failure { reason: Reason { code: self.code(), text }, retry }
+    }
+
+    fn words(&self) -> String {
+        match self.code() {
+            ReasonCode::SessionsExhausted => "the camera has no session left to give".to_owned(),
+            ReasonCode::NotFound => "the camera knows no stream at this address".to_owned(),
+            _ => self.to_string(),
+        }
+    }
+}
+
+impl Classed for OpenError {
+    fn class(&self) -> Class {
+        match self.code() {
+            ReasonCode::WrongPassword | ReasonCode::NotFound | ReasonCode::UnsupportedCodec => Class::Reject,
+            _ => Class::Retry,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(index: usize, kind: LineKind, encoding: &str) -> Line {
+        let encoding = encoding.to_owned();
+        Line { index, kind, encoding, payload_type: 96, clock_rate: 90_000, fmtp: String::new() }
+    }
+
+    fn offer(lines: Vec<Line>) -> Presentation {
+        Presentation { sdp: String::new(), lines }
+    }
+
+    #[test]
+    fn the_first_h264_line_is_pulled() {
+        let lines = vec![line(0, LineKind::Audio, "PCMU"), line(2, LineKind::Video, "H264")];
+        assert_eq!(choose(&offer(lines)).unwrap(), 2);
+    }
+
+    #[test]
+    fn another_codec_is_named() {
+        let error = choose(&offer(vec![line(0, LineKind::Video, "H265")])).unwrap_err();
+        assert_eq!(error.code(), ReasonCode::UnsupportedCodec);
+        assert!(error.to_string().contains("H265"));
+    }
+
+    #[test]
+    fn the_second_refusal_ends_all_attempts() {
+        let breaker = AuthBreaker::default();
+        breaker.refused();
+        assert_eq!(OpenError::Refused.failure(&breaker).retry, Retry::Backoff);
+        breaker.refused();
+        assert_eq!(OpenError::Refused.failure(&breaker).retry, Retry::Never);
+        assert_eq!(OpenError::CredentialsMissing.failure(&breaker).retry, Retry::Backoff);
+    }
+
+    #[test]
+    fn statuses_have_words() {
+        let failure = |status| OpenError::Status { step: Step::Play, status }.failure(&AuthBreaker::default());
+        assert_eq!(failure(453).reason.code, ReasonCode::SessionsExhausted);
+        assert_eq!(failure(404).reason.code, ReasonCode::NotFound);
+        assert_eq!(failure(461).reason.text, "the camera answers PLAY with 461");
+    }
+}

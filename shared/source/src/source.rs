@@ -1,0 +1,92 @@
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use sluice_runtime::{Clock, TaskScope};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
+
+use crate::{
+    metrics::SourceMetrics,
+    settings::Settings,
+    status::Status,
+    subscription::Subscription,
+    task::{Subscribe, Task},
+};
+
+/// The handle of one stream's pull. The session ends with [`Source::close`], with the last handle, or with the scope.
+#[derive(Debug, Clone)]
+pub struct Source {
+    subscribe: mpsc::Sender<Subscribe>,
+    wishes: Arc<Wishes>,
+    status: watch::Receiver<Status>,
+}
+
+/// Where a subscription begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// With the cached group of pictures, if there is one; else with the next key frame.
+    Cached,
+    /// With the next key frame.
+    NextKey,
+}
+
+/// Level-triggered wishes of the handles, read by the owner task when it is woken.
+#[derive(Debug, Default)]
+pub(crate) struct Wishes {
+    pub(crate) warm: AtomicBool,
+    pub(crate) closed: AtomicBool,
+    pub(crate) changed: Arc<Notify>,
+}
+
+/// Subscribers that may wait for the owner task to answer; more wait to be asked.
+const SUBSCRIBE_QUEUE: usize = 16;
+
+impl Source {
+    /// Begins to own the stream. Nothing is opened before somebody wants it.
+    #[must_use]
+    pub fn spawn(scope: &TaskScope, clock: Clock, settings: Settings, metrics: SourceMetrics) -> Self {
+        let (subscribe, inbox) = mpsc::channel(SUBSCRIBE_QUEUE);
+        let (publish, status) =
+            watch::channel(Status { since_ms: clock.unix_millis(), ..Status::default() });
+        let wishes = Arc::new(Wishes::default());
+        let task = Task::new(clock, settings, metrics, Arc::clone(&wishes), publish);
+        scope.spawn("source", task.run(inbox, scope.shutdown()));
+        Self { subscribe, wishes, status }
+    }
+
+    /// Whether the last group of pictures is kept in memory while nobody is subscribed.
+    pub fn keep_warm(&self, warm: bool) {
+        if self.wishes.warm.swap(warm, Ordering::AcqRel) != warm {
+            self.wishes.changed.notify_one();
+        }
+    }
+
+    /// Wants the stream. A closed source gives a subscription that ends at once.
+    pub async fn subscribe(&self, start: Start) -> Subscription {
+        let (answer, answered) = oneshot::channel();
+        // A closed channel shows in `answered`.
+        let _ = self.subscribe.send(Subscribe { start, answer }).await;
+        match answered.await {
+            Ok(subscription) => subscription,
+            Err(_) => Subscription::ended(),
+        }
+    }
+
+    /// What the source is doing, and why it does not deliver.
+    #[must_use]
+    pub fn status(&self) -> watch::Receiver<Status> {
+        self.status.clone()
+    }
+
+    /// Ends the session with a teardown, and all subscriptions.
+    pub fn close(&self) {
+        self.wishes.closed.store(true, Ordering::Release);
+        self.wishes.changed.notify_one();
+    }
+
+    /// Resolves when the owner task has ended, after [`Source::close`].
+    pub async fn closed(&self) {
+        self.subscribe.closed().await;
+    }
+}
