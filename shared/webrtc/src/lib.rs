@@ -1,1 +1,36 @@
-//! sluice-webrtc
+//! Delivers H.264 feeds to browsers by WebRTC: one UDP port, one passive TCP port and one task for all viewers.
+//!
+//! ```text
+//! frames ──▶ Feed (newest GOP) ──▶ Lineup, one a viewer ──▶ Rtc (SRTP) ──▶ Egress ──▶ UDP, ICE-TCP
+//!                                   burst, pace, timeline        ▲
+//!                                       packets of viewers ──────┘  by address, at first by ICE user name
+//! ```
+//!
+//! A viewer is `Connecting` until DTLS stands, `Waiting` until it has a key frame (cached or live), then
+//! `Playing`; see `lineup.rs`. It ends by its own close, by 5 s of silence, or by [`Engine::close`].
+//!
+//! Invariants: payloads are shared between viewers; a frame leaves for a viewer in one flush; RTP time never goes
+//! back; a frame whose references a viewer lacks is never sent; hostile bytes are counted, and end at most the
+//! session they claim to be of.
+
+mod burst;
+mod egress;
+mod engine;
+mod feed;
+mod frame;
+mod framing;
+mod lineup;
+mod metrics;
+mod negotiate;
+mod pace;
+mod socket;
+mod stun;
+mod task;
+mod tcp;
+mod timeline;
+mod timers;
+mod viewer;
+
+pub use engine::{Answer, BindError, EndReason, Engine, EngineConfig, EngineEvent, OfferError, TrickleError};
+pub use frame::{FeedId, Frame, SessionKey};
+pub use metrics::EngineMetrics;

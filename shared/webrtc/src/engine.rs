@@ -1,0 +1,361 @@
+use std::{
+    collections::HashSet,
+    io,
+    net::{IpAddr, SocketAddr},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use sluice_runtime::{Clock, TaskScope};
+use tokio::sync::{Notify, mpsc, oneshot};
+
+use crate::{
+    frame::{FeedId, Frame, SessionKey},
+    metrics::EngineMetrics,
+    socket::UdpPort,
+    task::{Ports, Task},
+    tcp,
+};
+
+/// Where an engine listens and what it may hold.
+#[derive(Debug, Clone)]
+pub struct EngineConfig {
+    /// Where viewers' packets arrive. Port 0 lets the system choose.
+    pub udp: SocketAddr,
+    /// Where viewers behind UDP-hostile networks connect (ICE-TCP, passive); `None` offers no TCP.
+    pub tcp: Option<SocketAddr>,
+    /// The addresses offered as ICE candidates; empty means the address of `udp`, and where that is a
+    /// wildcard, loopback and the address of the default route.
+    pub advertised: Vec<IpAddr>,
+    /// Most bytes of the newest GOP kept per feed; a longer GOP is not kept at all.
+    pub gop_bytes: usize,
+    /// Most viewers at one time.
+    pub max_viewers: usize,
+}
+
+impl EngineConfig {
+    /// An engine on `udp` and on the same port of TCP, with the usual limits.
+    #[must_use]
+    pub fn new(udp: SocketAddr) -> Self {
+        Self { udp, tcp: Some(udp), advertised: Vec::new(), gop_bytes: GOP_BYTES, max_viewers: MAX_VIEWERS }
+    }
+}
+
+/// What an engine tells its owner.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EngineEvent {
+    /// ICE and DTLS stand; pictures flow as soon as there are any.
+    Connected(SessionKey),
+    /// The viewer is gone. Not told after [`Engine::close`].
+    Ended(SessionKey, EndReason),
+    /// A viewer cannot be served from the cache; at most one a second for each feed.
+    KeyFrameWanted(FeedId),
+    /// Text that the browser sent over the data channel.
+    Message(SessionKey, String),
+}
+
+/// Why a viewer's session ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EndReason {
+    /// The viewer closed its DTLS transport.
+    Closed,
+    /// Neither STUN nor RTCP came for 5 s, or the viewer never came at all.
+    Silence,
+    /// ICE stood, but the DTLS handshake did not end well.
+    DtlsFailed,
+    /// Its state machine broke; nobody else is touched.
+    Broken,
+    /// The engine stopped.
+    Stopped,
+}
+
+/// What a viewer is answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The SDP answer.
+    pub sdp: String,
+    /// The ICE user name fragment of our side, which names this ICE session.
+    pub ufrag: String,
+}
+
+/// Why an offer was not taken.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OfferError {
+    /// Not an SDP offer as a browser makes it.
+    #[error("the SDP offer is malformed: {what}")]
+    Malformed {
+        /// What is wrong with it.
+        what: String,
+    },
+    /// No m-line asks for video.
+    #[error("the offer asks for no video")]
+    NoVideo,
+    /// None of the offered video formats is ours.
+    #[error("the viewer takes {offered}, the feed is H.264 with packetization-mode 1")]
+    CodecUnsupported {
+        /// What the viewer offered.
+        offered: String,
+    },
+    /// As many viewers as this engine may hold.
+    #[error("this node holds its {limit} viewers already")]
+    Full {
+        /// The most viewers it holds.
+        limit: usize,
+    },
+    /// The engine has stopped.
+    #[error("the engine has stopped")]
+    Stopped,
+}
+
+/// Why a trickled fragment was not taken.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrickleError {
+    /// Not an SDP fragment of RFC 8840.
+    #[error("the fragment is malformed at line {line}: {what}")]
+    Malformed {
+        /// Line number from 1.
+        line: usize,
+        /// What is wrong with it.
+        what: &'static str,
+    },
+    /// The fragment belongs to another ICE session: an ICE restart needs a new session.
+    #[error("the fragment is of another ICE session")]
+    OtherSession,
+    /// No such session.
+    #[error("no such session")]
+    Unknown,
+    /// The engine has stopped.
+    #[error("the engine has stopped")]
+    Stopped,
+}
+
+/// Why an engine could not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BindError {
+    /// The UDP port is not to be had.
+    #[error("cannot listen on UDP {address}")]
+    Udp {
+        /// The configured address.
+        address: SocketAddr,
+        /// What the system said.
+        #[source]
+        error: io::Error,
+    },
+    /// The TCP port is not to be had.
+    #[error("cannot listen on TCP {address}")]
+    Tcp {
+        /// The configured address.
+        address: SocketAddr,
+        /// What the system said.
+        #[source]
+        error: io::Error,
+    },
+    /// The crypto library made no DTLS certificate.
+    #[error("cannot make a DTLS certificate")]
+    Certificate,
+}
+
+/// Serves WebRTC viewers. A cheap handle to the one task that owns the sockets and all sessions.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    media: mpsc::Sender<(FeedId, Media)>,
+    commands: mpsc::Sender<Command>,
+    shared: Arc<Shared>,
+    local: SocketAddr,
+    local_tcp: Option<SocketAddr>,
+    metrics: EngineMetrics,
+}
+
+/// What pumps hand in, in order.
+#[derive(Debug)]
+pub(crate) enum Media {
+    Frame(Arc<Frame>),
+    Discontinuity,
+}
+
+#[derive(Debug)]
+pub(crate) enum Command {
+    Open(SessionKey, FeedId, String, oneshot::Sender<Result<Answer, OfferError>>),
+    Trickle(SessionKey, String, oneshot::Sender<Result<(), TrickleError>>),
+}
+
+/// What must not be lost and need not wait: at most one entry for each session and feed that existed.
+#[derive(Debug, Default)]
+pub(crate) struct Shared {
+    gone: Mutex<Vec<Gone>>,
+    pub(crate) woken: Notify,
+    cut: Mutex<HashSet<FeedId>>,
+    cut_count: AtomicUsize,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Gone {
+    Session(SessionKey),
+    Feed(FeedId),
+}
+
+impl Shared {
+    fn tell(&self, gone: Gone) {
+        self.gone.lock().unwrap_or_else(PoisonError::into_inner).push(gone);
+        self.woken.notify_one();
+    }
+
+    pub(crate) fn take(&self) -> Vec<Gone> {
+        std::mem::take(&mut *self.gone.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn is_cut(&self, feed: FeedId) -> bool {
+        self.cut_count.load(Ordering::Relaxed) > 0
+            && self.cut.lock().unwrap_or_else(PoisonError::into_inner).contains(&feed)
+    }
+
+    fn set_cut(&self, feed: FeedId, is_cut: bool) {
+        let mut cut = self.cut.lock().unwrap_or_else(PoisonError::into_inner);
+        if is_cut {
+            cut.insert(feed)
+        } else {
+            cut.remove(&feed)
+        };
+        self.cut_count.store(cut.len(), Ordering::Relaxed);
+    }
+}
+
+impl Engine {
+    /// Opens the ports and starts the owner task in `scope`. Must be called inside a tokio runtime.
+    ///
+    /// # Errors
+    /// When a port is taken or may not be opened.
+    pub fn bind(
+        scope: &TaskScope,
+        clock: Clock,
+        config: EngineConfig,
+        metrics: EngineMetrics,
+    ) -> Result<(Self, mpsc::Receiver<EngineEvent>), BindError> {
+        let udp = UdpPort::bind(config.udp).map_err(|error| BindError::Udp { address: config.udp, error })?;
+        let local = udp.local_addr();
+        let tcp = config
+            .tcp
+            .map(|address| {
+                let address = follow_port(address, local);
+                tcp::Listener::bind(address).map_err(|error| BindError::Tcp { address, error })
+            })
+            .transpose()?;
+        let local_tcp = tcp.as_ref().map(tcp::Listener::local_addr);
+        let (media, media_inbox) = mpsc::channel(MEDIA_QUEUE);
+        let (commands, command_inbox) = mpsc::channel(COMMAND_QUEUE);
+        let (events, event_inbox) = mpsc::channel(EVENT_QUEUE);
+        let shared = Arc::new(Shared::default());
+        let ports = Ports {
+            udp,
+            tcp: tcp.map(|listener| listener.spawn(scope, clock, metrics.clone())),
+            local_tcp,
+            media: media_inbox,
+            commands: command_inbox,
+            shared: Arc::clone(&shared),
+            events,
+        };
+        let task = Task::new(clock, config, ports, metrics.clone()).ok_or(BindError::Certificate)?;
+        scope.spawn("webrtc", task.run(scope.shutdown()));
+        Ok((Self { media, commands, shared, local, local_tcp, metrics }, event_inbox))
+    }
+
+    /// Hands in the next frame of a feed. Never waits: when the engine is behind by a whole queue, the feed is
+    /// cut to its next key frame, and counted.
+    ///
+    /// A frame without payloads is nothing; one with a payload above 1,200 bytes counts as missing.
+    pub fn push(&self, feed: FeedId, frame: Arc<Frame>) {
+        if frame.payloads.iter().any(|payload| payload.len() > LONGEST_PAYLOAD) {
+            self.metrics.frames_dropped.inc();
+            self.discontinuity(feed);
+            return;
+        }
+        if self.shared.is_cut(feed) {
+            if !frame.key || self.media.try_send((feed, Media::Discontinuity)).is_err() {
+                self.metrics.frames_dropped.inc();
+                return;
+            }
+            self.shared.set_cut(feed, false);
+        }
+        if self.media.try_send((feed, Media::Frame(frame))).is_err() {
+            self.shared.set_cut(feed, true);
+            self.metrics.frames_dropped.inc();
+        }
+    }
+
+    /// Something is missing from the feed: nothing is sent until its next key frame.
+    pub fn discontinuity(&self, feed: FeedId) {
+        if self.media.try_send((feed, Media::Discontinuity)).is_err() {
+            self.shared.set_cut(feed, true);
+        }
+    }
+
+    /// Forgets the feed's cached pictures. Viewers who are still there wait for new ones.
+    pub fn remove_feed(&self, feed: FeedId) {
+        self.shared.set_cut(feed, false);
+        self.shared.tell(Gone::Feed(feed));
+    }
+
+    /// Answers a viewer's SDP offer.
+    ///
+    /// # Errors
+    /// When the offer cannot be answered with H.264 video, or the engine is full or has stopped.
+    pub async fn open(&self, session: SessionKey, feed: FeedId, offer: String) -> Result<Answer, OfferError> {
+        let (reply, answer) = oneshot::channel();
+        let command = Command::Open(session, feed, offer, reply);
+        self.commands.send(command).await.map_err(|_| OfferError::Stopped)?;
+        answer.await.map_err(|_| OfferError::Stopped)?
+    }
+
+    /// Takes a fragment of type `application/trickle-ice-sdpfrag` (RFC 8840). Candidates are checked for form
+    /// only: an ICE-lite agent learns its peers from their checks, and so needs no DNS and no mDNS.
+    ///
+    /// # Errors
+    /// When the fragment is malformed, of another ICE session, or of no session.
+    pub async fn trickle(&self, session: SessionKey, fragment: String) -> Result<(), TrickleError> {
+        let (reply, answer) = oneshot::channel();
+        let command = Command::Trickle(session, fragment, reply);
+        self.commands.send(command).await.map_err(|_| TrickleError::Stopped)?;
+        answer.await.map_err(|_| TrickleError::Stopped)?
+    }
+
+    /// Ends a session: its browser sees the DTLS transport close.
+    pub fn close(&self, session: SessionKey) {
+        self.shared.tell(Gone::Session(session));
+    }
+
+    /// The UDP address the engine listens on.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local
+    }
+
+    /// The TCP address the engine listens on.
+    #[must_use]
+    pub fn local_tcp_addr(&self) -> Option<SocketAddr> {
+        self.local_tcp
+    }
+}
+
+/// TCP takes the number that UDP was given, where both were left to the system.
+fn follow_port(tcp: SocketAddr, udp: SocketAddr) -> SocketAddr {
+    if tcp.port() == 0 { SocketAddr::new(tcp.ip(), udp.port()) } else { tcp }
+}
+
+/// The design bounds a burst at 4 MB; twice that is kept so that a long GOP can still be told apart.
+const GOP_BYTES: usize = 8 << 20;
+/// What every path carries, with room for headers, an extension and SRTP's tag.
+const LONGEST_PAYLOAD: usize = 1_200;
+/// About what two cores serve at 1 Mbit/s.
+const MAX_VIEWERS: usize = 4_096;
+/// Frames that wait for the engine: 5 s of eight cameras. Full: the feed is cut to its next key frame.
+const MEDIA_QUEUE: usize = 1_024;
+/// Offers and fragments that wait for the engine; callers wait when it is full.
+const COMMAND_QUEUE: usize = 256;
+/// Events that wait for the owner; the engine holds back ends and connects beyond it and drops the rest.
+const EVENT_QUEUE: usize = 256;

@@ -1,0 +1,270 @@
+use std::{
+    collections::VecDeque,
+    ops::Range,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    burst::{self, Join},
+    feed::Gop,
+    frame::Frame,
+    pace::Pace,
+    timeline::{Stamp, Timeline},
+};
+
+/// What one viewer is sent, in which order and when. Pure.
+///
+/// ```text
+/// Connecting ─connected─▶ Waiting ─key frame, or a burst─▶ Playing
+///                            ▲                                │
+///                            └── discontinuity, cut, loss ────┘
+/// ```
+#[derive(Debug)]
+pub(crate) struct Lineup {
+    state: State,
+    queue: VecDeque<Item>,
+    queued_bytes: usize,
+    /// Packets of the first queued frame that are gone, and its timestamp once the first one is.
+    begun: Option<(usize, u32)>,
+    pace: Pace,
+    timeline: Timeline,
+    repeated_at: Option<Instant>,
+    orders: Orders,
+}
+
+/// What the owner is to do beside sending; taken by [`Lineup::take_orders`].
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Orders {
+    pub(crate) want_key_frame: bool,
+    pub(crate) burst: bool,
+    pub(crate) reburst: bool,
+    pub(crate) wait: bool,
+    pub(crate) cut: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Connecting,
+    Waiting { decide_at: Option<Instant> },
+    Playing,
+}
+
+#[derive(Debug)]
+struct Item {
+    frame: Arc<Frame>,
+    paced: bool,
+    /// Ticks after the frame before it, where its own place in time is taken.
+    squeeze: Option<i64>,
+}
+
+/// Packets of one frame to be sent now.
+#[derive(Debug)]
+pub(crate) struct Slice {
+    pub(crate) frame: Arc<Frame>,
+    pub(crate) packets: Range<usize>,
+    pub(crate) timestamp: u32,
+}
+
+impl Lineup {
+    pub(crate) fn new(base: u32) -> Self {
+        Self {
+            state: State::Connecting,
+            queue: VecDeque::new(),
+            queued_bytes: 0,
+            begun: None,
+            pace: Pace::new(),
+            timeline: Timeline::new(base),
+            repeated_at: None,
+            orders: Orders::default(),
+        }
+    }
+
+    /// The viewer can receive from now on.
+    pub(crate) fn connected(&mut self, now: Instant, gop: &Gop) {
+        if self.state == State::Connecting {
+            self.decide(now, gop);
+        }
+    }
+
+    /// A live frame, which `gop` contains already.
+    pub(crate) fn frame(&mut self, now: Instant, frame: &Arc<Frame>, gop: &Gop) {
+        match self.state {
+            State::Connecting => {}
+            State::Waiting { .. } if frame.key => {
+                self.state = State::Playing;
+                self.enqueue(frame, None);
+            }
+            State::Waiting { decide_at } => {
+                if decide_at.is_some_and(|at| at <= now) {
+                    self.decide(now, gop);
+                }
+            }
+            State::Playing => {
+                self.enqueue(frame, None);
+                if self.queued_bytes > SEND_BUDGET {
+                    self.cut();
+                }
+            }
+        }
+    }
+
+    /// Frames are missing from the feed.
+    pub(crate) fn discontinuity(&mut self) {
+        if self.state == State::Playing {
+            self.state = State::Waiting { decide_at: None };
+        }
+    }
+
+    /// The viewer is too slow, or packets to it were dropped here: nothing until a key frame.
+    pub(crate) fn cut(&mut self) {
+        if self.state == State::Playing {
+            self.clear();
+            self.state = State::Waiting { decide_at: None };
+            self.orders.cut = true;
+            self.orders.want_key_frame = true;
+        }
+    }
+
+    /// The viewer says that it cannot decode any more (PLI, FIR).
+    pub(crate) fn picture_lost(&mut self, now: Instant, gop: &Gop) {
+        if self.state == State::Connecting {
+            return;
+        }
+        self.orders.want_key_frame = true;
+        let lately = self.repeated_at.is_some_and(|at| now.saturating_duration_since(at) < REPEAT_INTERVAL);
+        if lately || self.state != State::Playing {
+            return;
+        }
+        if burst::join(&gop.cached(), self.pace.rate()) == Join::Burst {
+            self.repeated_at = Some(now);
+            self.orders.reburst = true;
+            self.clear();
+            let step = burst::squeeze_step(gop.frames().len(), gop.frame_ticks());
+            self.burst(now, gop, Some(step));
+        }
+    }
+
+    /// The viewer lost packets on the way.
+    pub(crate) fn packets_lost(&mut self, now: Instant) {
+        self.pace.slow_down(now);
+    }
+
+    /// Time has passed.
+    pub(crate) fn woke(&mut self, now: Instant, gop: &Gop) {
+        if let State::Waiting { decide_at: Some(at) } = self.state
+            && at <= now
+        {
+            self.decide(now, gop);
+        }
+    }
+
+    /// The next packets to send at `now`, if any.
+    pub(crate) fn poll(&mut self, now: Instant) -> Option<Slice> {
+        let item = self.queue.front()?;
+        let mut left = if item.paced { self.pace.allowance(now) } else { i64::MAX };
+        if left <= 0 {
+            return None;
+        }
+        let frame = Arc::clone(&item.frame);
+        let (from, timestamp) = match self.begun {
+            Some(begun) => begun,
+            None => (0, self.stamp_head()?),
+        };
+        let mut to = from;
+        while to < frame.payloads.len() && left > 0 {
+            let length = frame.payloads[to].len();
+            left -= i64::try_from(length).unwrap_or(i64::MAX);
+            self.pace.spend(length);
+            to += 1;
+        }
+        self.begun = Some((to, timestamp));
+        if to == frame.payloads.len() {
+            self.begun = None;
+            self.queue.pop_front();
+            self.queued_bytes = self.queued_bytes.saturating_sub(frame.size);
+        }
+        Some(Slice { frame, packets: from..to, timestamp })
+    }
+
+    /// When [`Lineup::woke`] and [`Lineup::poll`] have something to do again.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        let sending = if self.queue.is_empty() { None } else { self.pace.next() };
+        let deciding = match self.state {
+            State::Waiting { decide_at } => decide_at,
+            _ => None,
+        };
+        sending.into_iter().chain(deciding).min()
+    }
+
+    pub(crate) fn take_orders(&mut self) -> Orders {
+        std::mem::take(&mut self.orders)
+    }
+
+    /// The newest frame whose RTP time tells its capture time.
+    pub(crate) fn newest(&self) -> Option<Stamp> {
+        self.timeline.newest()
+    }
+
+    fn decide(&mut self, now: Instant, gop: &Gop) {
+        match burst::join(&gop.cached(), self.pace.rate()) {
+            Join::Burst => {
+                self.orders.burst = true;
+                self.burst(now, gop, None);
+            }
+            Join::Await(wait) => {
+                self.orders.wait = true;
+                self.state = State::Waiting { decide_at: Some(now + wait) };
+            }
+            Join::Ask => {
+                self.orders.wait = true;
+                self.orders.want_key_frame = true;
+                self.state = State::Waiting { decide_at: Some(now + ASK_AGAIN) };
+            }
+        }
+    }
+
+    fn burst(&mut self, now: Instant, gop: &Gop, squeeze: Option<i64>) {
+        self.state = State::Playing;
+        self.pace.begin(now);
+        for frame in gop.frames() {
+            self.queued_bytes += frame.size;
+            self.queue.push_back(Item { frame: Arc::clone(frame), paced: true, squeeze });
+        }
+    }
+
+    fn enqueue(&mut self, frame: &Arc<Frame>, squeeze: Option<i64>) {
+        if frame.payloads.is_empty() {
+            return;
+        }
+        // A live frame overtakes no burst, and joins its pace.
+        let paced = self.queue.back().is_some_and(|last| last.paced);
+        self.queued_bytes += frame.size;
+        self.queue.push_back(Item { frame: Arc::clone(frame), paced, squeeze });
+    }
+
+    fn clear(&mut self) {
+        self.queue.clear();
+        self.queued_bytes = 0;
+        self.begun = None;
+    }
+
+    fn stamp_head(&mut self) -> Option<u32> {
+        let item = self.queue.front()?;
+        let (timestamp, captured_at_ms) = (item.frame.timestamp, item.frame.captured_at_ms);
+        Some(match item.squeeze {
+            Some(step) => self.timeline.squeeze(step, timestamp, captured_at_ms),
+            None => self.timeline.follow(timestamp, captured_at_ms),
+        })
+    }
+}
+
+/// Bytes that may wait for one viewer: the largest burst and two seconds of a good camera behind it.
+const SEND_BUDGET: usize = 6_000_000;
+/// A browser repeats its PLI several times a second until a key frame comes.
+const REPEAT_INTERVAL: Duration = Duration::from_secs(1);
+/// A camera that was asked for a key frame answers within this, or never.
+const ASK_AGAIN: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests;
