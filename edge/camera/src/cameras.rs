@@ -146,10 +146,9 @@ impl Shared {
         let Pull::From { url, login, hold } = &spec.pull else {
             return Stream { spec, since, source: None };
         };
-        let credentials = login.as_ref().map(|login| Credentials {
-            username: login.username.clone(),
-            password: login.password.clone(),
-        });
+        let credentials = login
+            .as_ref()
+            .map(|login| Credentials { username: login.username.clone(), password: login.password.clone() });
         let settings = Settings {
             label: format!("{camera}/{tier}"),
             url: url.clone(),

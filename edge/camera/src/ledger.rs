@@ -42,7 +42,8 @@ impl Ledger {
     /// When the directory cannot be made or read. Damaged copies are no error: they are passed over.
     pub fn open(directory: &Path, name: &str) -> Result<(Self, Option<Vec<u8>>), LedgerError> {
         fs::create_dir_all(directory).map_err(failed("make the directory", directory))?;
-        let mut ledger = Self { directory: directory.to_owned(), name: name.to_owned(), generation: 0, newest: 1 };
+        let mut ledger =
+            Self { directory: directory.to_owned(), name: name.to_owned(), generation: 0, newest: 1 };
         let mut document = None;
         for slot in 0..2 {
             let path = ledger.path(slot);
@@ -53,7 +54,9 @@ impl Ledger {
                     document = Some(body.to_vec());
                 }
                 Some(_) => {}
-                None => tracing::warn!(ledger = name, slot, "a copy of the ledger is damaged and passed over"),
+                None => {
+                    tracing::warn!(ledger = name, slot, "a copy of the ledger is damaged and passed over");
+                }
             }
         }
         Ok((ledger, document))

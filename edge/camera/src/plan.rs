@@ -20,7 +20,11 @@ pub(crate) struct Spec {
 /// How to reach one stream.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Pull {
-    From { url: Url, login: Option<Login>, hold: Duration },
+    From {
+        url: Url,
+        login: Option<Login>,
+        hold: Duration,
+    },
     /// It cannot be reached as described, in words.
     Refused(Refusal),
 }

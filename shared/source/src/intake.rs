@@ -108,8 +108,8 @@ impl Intake {
         }
         self.last_key = Some(unit.timestamp);
         let Ok(nals) = h264::nal_units(&unit.packets) else { return };
-        let changed = nals.iter().fold(false, |changed, nal| self.sets.observe(nal) || changed);
-        if changed {
+        // Every one is looked at, so no `any`.
+        if nals.iter().filter(|nal| self.sets.observe(nal)).count() > 0 {
             self.video = self.sets.describe().ok().or(self.video.take());
             self.order = Order::default();
             self.news = true;
@@ -237,6 +237,9 @@ mod tests {
         for n in 0..=100u32 {
             meter.add(start + Duration::from_millis(40) * n, 5_000);
         }
-        assert!((980..=1_020).contains(&meter.bitrate_kbps) && (24.5..=25.5).contains(&meter.fps), "{meter:?}");
+        assert!(
+            (980..=1_020).contains(&meter.bitrate_kbps) && (24.5..=25.5).contains(&meter.fps),
+            "{meter:?}"
+        );
     }
 }

@@ -203,7 +203,10 @@ impl Lifecycle {
     fn woke(&mut self, now: Instant) {
         match &self.phase {
             Phase::Opening { give_up } if now >= *give_up => {
-                self.failed(now, Failure::retried(ReasonCode::Unreachable, "the camera does not finish a request"));
+                self.failed(
+                    now,
+                    Failure::retried(ReasonCode::Unreachable, "the camera does not finish a request"),
+                );
             }
             Phase::Playing(playing) => {
                 if let Some(failure) = playing.verdict(now) {

@@ -32,7 +32,10 @@ enum Stage {
     Awaiting,
     Flowing,
     /// Too slow: nothing before the next key frame, which is announced by the gap.
-    Dropping { from: u64, to: u64 },
+    Dropping {
+        from: u64,
+        to: u64,
+    },
 }
 
 /// The session the units belong to.
@@ -47,13 +50,21 @@ const RESERVE: usize = 4;
 
 impl Outlet {
     /// A new subscriber. `cached` is what it gets at once, beginning with a key frame, or nothing.
-    pub(crate) fn new(left: Arc<Notify>, origin: Option<&Origin>, cached: VecDeque<Arc<AccessUnit>>) -> (Self, Subscription) {
+    pub(crate) fn new(
+        left: Arc<Notify>,
+        origin: Option<&Origin>,
+        cached: VecDeque<Arc<AccessUnit>>,
+    ) -> (Self, Subscription) {
         let (queue, receiver) = mpsc::channel(QUEUE_EVENTS);
         let queued = Arc::new(AtomicUsize::new(0));
         let mut backlog = VecDeque::with_capacity(if cached.is_empty() { 0 } else { cached.len() + 2 });
         if let (Some(origin), Some(first)) = (origin, cached.front()) {
             backlog.extend(origin.introduction(first));
-            backlog.extend(cached.into_iter().map(|unit| Event::Unit { line: origin.line, unit, cached: true }));
+            backlog.extend(cached.into_iter().map(|unit| Event::Unit {
+                line: origin.line,
+                unit,
+                cached: true,
+            }));
         }
         let stage = if backlog.is_empty() { Stage::Awaiting } else { Stage::Flowing };
         let outlet = Self { queue, queued: Arc::clone(&queued), stage, told_late: None };
@@ -131,7 +142,8 @@ impl Outlet {
     }
 
     fn has_room(&self, bytes: usize) -> bool {
-        self.queue.capacity() > RESERVE && self.queued.load(Ordering::Relaxed) + bytes <= QUEUE_BYTES.max(bytes)
+        self.queue.capacity() > RESERVE
+            && self.queued.load(Ordering::Relaxed) + bytes <= QUEUE_BYTES.max(bytes)
     }
 
     fn send_unit(&mut self, origin: &Origin, unit: &Arc<AccessUnit>) {

@@ -3,8 +3,8 @@
 use std::{future::Future, sync::Arc, time::Duration};
 
 use retina::client::{
-    Credentials as Login, Described, InitialSequenceNumberPolicy, PlayOptions, Playing, Session, SessionGroup,
-    SessionOptions, SetupOptions, TeardownPolicy, Transport, UnassignedChannelDataPolicy,
+    Credentials as Login, Described, InitialSequenceNumberPolicy, PlayOptions, Playing, Session,
+    SessionGroup, SessionOptions, SetupOptions, TeardownPolicy, Transport, UnassignedChannelDataPolicy,
 };
 use sluice_fault::{Class, Classed};
 
@@ -92,7 +92,8 @@ pub(crate) async fn open(settings: Arc<Settings>, group: Arc<SessionGroup>) -> R
     let presentation = Arc::new(presentation(&session));
     let offered = |error| NotOpened { error, presentation: Some(Arc::clone(&presentation)) };
     let line = choose(&presentation).map_err(offered)?;
-    let setup = SetupOptions::default().transport(Transport::Tcp(retina::client::TcpTransportOptions::default()));
+    let setup =
+        SetupOptions::default().transport(Transport::Tcp(retina::client::TcpTransportOptions::default()));
     within(Step::Setup, SETUP_WITHIN, session.setup(line, setup)).await.map_err(offered)?;
     // RTP-Info of several cameras names a sequence number that never comes.
     let options = PlayOptions::default().initial_seq(InitialSequenceNumberPolicy::Ignore);
@@ -283,7 +284,8 @@ mod tests {
 
     #[test]
     fn statuses_have_words() {
-        let failure = |status| OpenError::Status { step: Step::Play, status }.failure(&AuthBreaker::default());
+        let failure =
+            |status| OpenError::Status { step: Step::Play, status }.failure(&AuthBreaker::default());
         assert_eq!(failure(453).reason.code, ReasonCode::SessionsExhausted);
         assert_eq!(failure(404).reason.code, ReasonCode::NotFound);
         assert_eq!(failure(461).reason.text, "the camera answers PLAY with 461");

@@ -143,7 +143,10 @@ mod tests {
         let clean = settings("rtsp://ad%40min:p%25%2Fw@10.0.0.9:8554/a?b=c").without_userinfo();
         assert_eq!(clean.url.as_str(), "rtsp://10.0.0.9:8554/a?b=c");
         let credentials = clean.credentials.unwrap();
-        assert_eq!((credentials.username.as_str(), credentials.password.expose().as_str()), ("ad@min", "p%/w"));
+        assert_eq!(
+            (credentials.username.as_str(), credentials.password.expose().as_str()),
+            ("ad@min", "p%/w")
+        );
     }
 
     #[test]

@@ -47,8 +47,7 @@ impl Source {
     #[must_use]
     pub fn spawn(scope: &TaskScope, clock: Clock, settings: Settings, metrics: SourceMetrics) -> Self {
         let (subscribe, inbox) = mpsc::channel(SUBSCRIBE_QUEUE);
-        let (publish, status) =
-            watch::channel(Status { since_ms: clock.unix_millis(), ..Status::default() });
+        let (publish, status) = watch::channel(Status { since_ms: clock.unix_millis(), ..Status::default() });
         let wishes = Arc::new(Wishes::default());
         let task = Task::new(clock, settings, metrics, Arc::clone(&wishes), publish);
         scope.spawn("source", task.run(inbox, scope.shutdown()));

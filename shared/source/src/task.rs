@@ -250,7 +250,9 @@ impl Task {
                 }
                 self.taken(now);
             }
-            PacketItem::Rtcp(report) if report.stream_id() == live.origin.line && !self.outlets.is_empty() => {
+            PacketItem::Rtcp(report)
+                if report.stream_id() == live.origin.line && !self.outlets.is_empty() =>
+            {
                 let packet = Bytes::copy_from_slice(report.raw());
                 self.outlets.iter_mut().for_each(|outlet| outlet.rtcp(live.origin.line, &packet));
             }

@@ -18,7 +18,11 @@ fn unit(sequence: u64, key: bool, size: usize) -> Arc<AccessUnit> {
 }
 
 fn origin() -> Origin {
-    Origin { presentation: Arc::new(Presentation { sdp: String::new(), lines: Vec::new() }), line: 0, ssrc: 1 }
+    Origin {
+        presentation: Arc::new(Presentation { sdp: String::new(), lines: Vec::new() }),
+        line: 0,
+        ssrc: 1,
+    }
 }
 
 fn outlet(cached: &[Arc<AccessUnit>]) -> (Outlet, Subscription) {

@@ -1,6 +1,6 @@
 """A camera nobody here wrote: GStreamer's RTSP server on a free loopback port, printed as the first line.
 
-    rtsp_server.py [--auth basic|digest] [--codec h264|jpeg] [--gop N] [--port N]
+    camera.py [--auth basic|digest] [--gop N] [--port N]
 
 Mounts /stream (video) and /av (video and PCMU). User `operator`, password `right`.
 """
@@ -8,23 +8,22 @@ import argparse
 import gi
 
 gi.require_version("Gst", "1.0")
+gi.require_version("GstRtsp", "1.0")
 gi.require_version("GstRtspServer", "1.0")
 from gi.repository import GLib, Gst, GstRtsp, GstRtspServer  # noqa: E402
 
 options = argparse.ArgumentParser()
 options.add_argument("--auth", choices=["basic", "digest"])
-options.add_argument("--codec", default="h264", choices=["h264", "jpeg"])
 options.add_argument("--gop", type=int, default=25)
 options.add_argument("--port", type=int, default=0)
 options = options.parse_args()
 
 Gst.init(None)
-SOURCE = "videotestsrc is-live=true pattern=ball ! video/x-raw,width=320,height=240,framerate=25/1"
-VIDEO = {
-    "h264": f"{SOURCE} ! x264enc tune=zerolatency speed-preset=ultrafast bitrate=500 key-int-max={options.gop}"
-    " ! video/x-h264,profile=constrained-baseline ! rtph264pay name=pay0 pt=96 config-interval=-1",
-    "jpeg": f"{SOURCE} ! jpegenc ! rtpjpegpay name=pay0 pt=26",
-}[options.codec]
+VIDEO = (
+    "videotestsrc is-live=true pattern=ball ! video/x-raw,width=320,height=240,framerate=25/1"
+    f" ! x264enc tune=zerolatency speed-preset=ultrafast bitrate=500 key-int-max={options.gop}"
+    " ! video/x-h264,profile=constrained-baseline ! rtph264pay name=pay0 pt=96 config-interval=-1"
+)
 AUDIO = "audiotestsrc is-live=true ! audio/x-raw,rate=8000,channels=1 ! mulawenc ! rtppcmupay name=pay1 pt=0"
 
 server = GstRtspServer.RTSPServer()

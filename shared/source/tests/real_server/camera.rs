@@ -73,5 +73,8 @@ impl Rig {
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) async fn next(subscription: &mut Subscription) -> Event {
-    tokio::time::timeout(PATIENCE, subscription.next()).await.expect("an event in time").expect("an open source")
+    tokio::time::timeout(PATIENCE, subscription.next())
+        .await
+        .expect("an event in time")
+        .expect("an open source")
 }

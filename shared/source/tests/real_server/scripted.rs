@@ -54,8 +54,12 @@ impl Scripted {
 /// The answers that lead to PLAY, of which nothing follows.
 pub(crate) fn well(method: &str) -> Option<String> {
     Some(match method {
-        "DESCRIBE" => format!("200 OK\r\nContent-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{SDP}", SDP.len()),
-        "SETUP" => "200 OK\r\nSession: 1;timeout=60\r\nTransport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n\r\n".into(),
+        "DESCRIBE" => {
+            format!("200 OK\r\nContent-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{SDP}", SDP.len())
+        }
+        "SETUP" => {
+            "200 OK\r\nSession: 1;timeout=60\r\nTransport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n\r\n".into()
+        }
         _ => "200 OK\r\nSession: 1\r\n\r\n".into(),
     })
 }
