@@ -1,0 +1,27 @@
+import type { Api } from "../api/client.ts";
+import type { Me } from "../api/types.ts";
+import type { ServerClock } from "../player/clock.ts";
+import type { HubSessions } from "../player/hub_sessions.ts";
+import { Signal } from "../player/signal.ts";
+import type { HubLink } from "./link.ts";
+import type { Registry } from "./registry.ts";
+
+/** What the pages share while somebody is signed in. */
+export interface App {
+  readonly api: Api;
+  readonly me: Me;
+  readonly registry: Registry;
+  readonly link: HubLink;
+  readonly clock: ServerClock;
+  readonly sessions: HubSessions;
+  /** Cameras this operator wants to see moving; survives a walk to another page. */
+  readonly wanted: Signal<ReadonlySet<string>>;
+  /** Counts the returns of the hub; players take hope from it. */
+  readonly returns: Signal<number>;
+}
+
+/** One page: its element, and its end. */
+export interface View {
+  readonly element: HTMLElement;
+  close(): void;
+}

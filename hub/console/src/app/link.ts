@@ -1,0 +1,107 @@
+import type { CameraState } from "../api/types.ts";
+import { pause } from "../player/clock.ts";
+import { Signal, type Readable } from "../player/signal.ts";
+import type { Registry } from "./registry.ts";
+
+/** How the console hears from its hub. `since` is unix ms by the browser's own clock, for display only. */
+export type LinkState = { readonly kind: "live" } | { readonly kind: "polling" } | { readonly kind: "lost"; readonly since: number };
+
+/** Without events the lists are read this often, ms. */
+const POLL_EVERY_MS = 3_000;
+/** A dead event stream is opened anew this often, ms, jittered; a browser does not retry after a proxy's error page. */
+const REOPEN_AFTER_MS = 2_000;
+/** With a live event stream the lists are still read this often, ms: an event may have been missed. */
+const CONFIRM_EVERY_MS = 30_000;
+
+/** Keeps the registry true: by events while they come, by polling while they do not. */
+export class HubLink {
+  readonly #registry: Registry;
+  readonly #state = new Signal<LinkState>({ kind: "polling" });
+  readonly #life = new AbortController();
+  readonly #onReturn: () => void;
+  #events: EventSource | undefined;
+  #reopenTimer: ReturnType<typeof setTimeout> | undefined;
+  #refreshTimer: ReturnType<typeof setTimeout> | undefined;
+
+  /** `onReturn` is called whenever the hub answers again after it did not. */
+  constructor(registry: Registry, onReturn: () => void) {
+    this.#registry = registry;
+    this.#onReturn = onReturn;
+    this.#open();
+    void this.#poll();
+  }
+
+  get state(): Readable<LinkState> {
+    return this.#state;
+  }
+
+  close(): void {
+    this.#life.abort();
+    this.#events?.close();
+    clearTimeout(this.#reopenTimer);
+    clearTimeout(this.#refreshTimer);
+  }
+
+  #open(): void {
+    if (this.#life.signal.aborted) return;
+    const events = new EventSource("/api/v1/events");
+    this.#events = events;
+    events.addEventListener("open", () => {
+      this.#answered("live");
+      this.#soon();
+    });
+    events.addEventListener("error", () => {
+      events.close();
+      if (this.#state.get().kind === "live") this.#state.set({ kind: "polling" });
+      clearTimeout(this.#reopenTimer);
+      this.#reopenTimer = setTimeout(() => { this.#open(); }, REOPEN_AFTER_MS * (0.5 + Math.random()));
+    });
+    events.addEventListener("camera.state", (event) => {
+      const change = parseCameraState(event);
+      if (change) this.#registry.cameraChanged(change.id, change.state);
+      else this.#soon();
+    });
+    for (const kind of ["device.state", "resync", "registry.changed"]) events.addEventListener(kind, () => { this.#soon(); });
+  }
+
+  /** Reads the lists soon; several events in one instant cost one reading. */
+  #soon(): void {
+    clearTimeout(this.#refreshTimer);
+    this.#refreshTimer = setTimeout(() => void this.#registry.refresh(), 150);
+  }
+
+  async #poll(): Promise<void> {
+    const { signal } = this.#life;
+    let readAt = -Infinity;
+    while (!signal.aborted) {
+      const live = this.#state.get().kind === "live";
+      if (!live || performance.now() - readAt >= CONFIRM_EVERY_MS) {
+        readAt = performance.now();
+        if (await this.#registry.refresh()) this.#answered(this.#events?.readyState === EventSource.OPEN ? "live" : "polling");
+        else if (this.#state.get().kind !== "lost") this.#state.set({ kind: "lost", since: Date.now() });
+      }
+      await pause(POLL_EVERY_MS, signal);
+    }
+  }
+
+  #answered(kind: "live" | "polling"): void {
+    const before = this.#state.get().kind;
+    if (before === kind) return;
+    this.#state.set({ kind });
+    if (before === "lost") this.#onReturn();
+  }
+}
+
+function parseCameraState(event: Event): { id: string; state: CameraState } | undefined {
+  if (!(event instanceof MessageEvent) || typeof event.data !== "string") return undefined;
+  let value: unknown;
+  try {
+    value = JSON.parse(event.data);
+  } catch {
+    return undefined;
+  }
+  if (typeof value !== "object" || value === null) return undefined;
+  const { camera_id: id, state } = value as { camera_id?: unknown; state?: unknown };
+  if (typeof id !== "string" || typeof state !== "object" || state === null || !("code" in state)) return undefined;
+  return { id, state: state as CameraState };
+}

@@ -1,0 +1,169 @@
+import type { PlaySession, Reason } from "./machine.ts";
+import type { Grant, PlaySource } from "./source.ts";
+
+/** How to speak to a hub. */
+export interface HubOptions {
+  /** Where the hub is, e.g. `https://hub.example:8443`; empty for the page's own origin. */
+  readonly base: string;
+  /** Headers for each call: `authorization: Bearer <viewer token>`, or the console's CSRF header. */
+  readonly headers: () => Record<string, string>;
+}
+
+/** What one tile asks for. */
+export interface Wish {
+  readonly cameraId: string;
+  /** Size of the tile in device pixels; the hub chooses the tier by it. */
+  readonly size: () => { readonly width: number; readonly height: number };
+  readonly tier?: "auto" | "main" | "sub";
+}
+
+/** One item of a play or renew answer, as far as a player needs it. */
+interface Item {
+  readonly session_id?: string;
+  readonly protocol?: string;
+  readonly tier?: string;
+  readonly url?: string;
+  readonly token?: string;
+  readonly ice_servers?: readonly RTCIceServer[];
+  readonly problem?: Problem;
+}
+
+interface Problem {
+  readonly type?: string;
+  readonly title?: string;
+  readonly detail?: string;
+  readonly status?: number;
+}
+
+interface Waiting {
+  readonly wish: Wish;
+  readonly answer: (grant: Grant) => void;
+}
+
+const MOST_CAMERAS_A_CALL = 100;
+const CALL_LIMIT_MS = 10_000;
+
+/**
+ * Sessions from a hub's API. Wishes of one instant travel as one `POST /play`, so that a wall starts as one decision.
+ */
+export class HubSessions {
+  readonly #options: HubOptions;
+  #waiting: Waiting[] = [];
+  #renewing: { readonly session: PlaySession; readonly answer: (grant: Grant) => void }[] = [];
+
+  constructor(options: HubOptions) {
+    this.#options = options;
+  }
+
+  /** The source for one tile's player. */
+  source(wish: Wish): PlaySource {
+    return {
+      open: () => new Promise((answer) => {
+        this.#waiting.push({ wish, answer });
+        if (this.#waiting.length === 1) queueMicrotask(() => void this.#play());
+      }),
+      renew: (session) => new Promise((answer) => {
+        this.#renewing.push({ session, answer });
+        if (this.#renewing.length === 1) queueMicrotask(() => void this.#renew());
+      }),
+      release: (session) => {
+        this.#release(session);
+      },
+    };
+  }
+
+  async #play(): Promise<void> {
+    const all = this.#waiting;
+    this.#waiting = [];
+    for (let from = 0; from < all.length; from += MOST_CAMERAS_A_CALL) {
+      const batch = all.slice(from, from + MOST_CAMERAS_A_CALL);
+      const cameras = batch.map(({ wish }) => ({
+        id: wish.cameraId,
+        tile: wish.size(),
+        latency_class: "interactive",
+        protocol: "auto",
+        tier: wish.tier ?? "auto",
+      }));
+      const grants = await this.#call("/play", { cameras, viewer: { codecs: ["h264"] } }, batch.length);
+      batch.forEach(({ answer }, at) => { answer(grants(at)); });
+    }
+  }
+
+  async #renew(): Promise<void> {
+    const batch = this.#renewing;
+    this.#renewing = [];
+    const ids = batch.map(({ session }) => session.id);
+    const grants = await this.#call("/sessions/renew", { session_ids: ids }, batch.length);
+    batch.forEach(({ answer }, at) => { answer(grants(at)); });
+  }
+
+  /** Answers a function from position to grant; it never rejects. */
+  async #call(path: string, body: unknown, count: number): Promise<(at: number) => Grant> {
+    let response: Response;
+    let answer: unknown;
+    try {
+      response = await fetch(this.#url(path), {
+        method: "POST",
+        headers: { "content-type": "application/json", ...this.#options.headers() },
+        body: JSON.stringify(body),
+        credentials: "same-origin",
+        signal: AbortSignal.timeout(CALL_LIMIT_MS),
+      });
+      answer = await response.json().catch(() => undefined);
+    } catch {
+      return () => ({ kind: "refused", reason: { code: "hub-unreachable", text: "The hub does not answer" }, final: false });
+    }
+    if (!response.ok) {
+      const grant = refusal({ ...(isRecord(answer) ? answer : {}), status: response.status });
+      return () => grant;
+    }
+    const items = isRecord(answer) && Array.isArray(answer.items) ? (answer.items as readonly Item[]) : [];
+    if (items.length !== count) {
+      return () => ({ kind: "refused", reason: { code: "bad-answer", text: "The hub's answer was not understood" }, final: false });
+    }
+    return (at) => toGrant(items[at]);
+  }
+
+  #release(session: PlaySession): void {
+    void fetch(this.#url("/sessions/close"), {
+      method: "POST",
+      headers: { "content-type": "application/json", ...this.#options.headers() },
+      body: JSON.stringify({ session_ids: [session.id] }),
+      credentials: "same-origin",
+      keepalive: true,
+    }).catch(() => undefined);
+  }
+
+  #url(path: string): string {
+    return `${this.#options.base}/api/v1${path}`;
+  }
+}
+
+function toGrant(item: Item | undefined): Grant {
+  if (item?.problem) return refusal(item.problem);
+  if (!item?.session_id || !item.url || !item.token) return refusal({});
+  const { session_id: id, url, token } = item;
+  return {
+    kind: "granted",
+    session: { id, url, token, protocol: item.protocol ?? "webrtc", tier: item.tier ?? "", iceServers: item.ice_servers ?? [] },
+  };
+}
+
+/** A session that is over: a new one may be asked for. */
+const ENDED = 410;
+/** Asking again changes nothing until a person or the camera does. */
+const FINAL_STATUSES: ReadonlySet<number> = new Set([400, 401, 403, 404, 422]);
+
+function refusal(problem: Problem): Grant {
+  const status = problem.status ?? 0;
+  if (status === ENDED) return { kind: "ended" };
+  const reason: Reason = {
+    code: status === 401 ? "signed-out" : (problem.type?.split(/[/#:]/).at(-1) ?? "refused"),
+    text: problem.detail ?? problem.title ?? "The hub refused to play this camera",
+  };
+  return { kind: "refused", reason, final: FINAL_STATUSES.has(status) };
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null;
+}

@@ -1,0 +1,284 @@
+import { waitMs } from "./backoff.ts";
+
+/** Why there is no (fresh) picture: a stable code for dictionaries, and a text in English for those without one. */
+export interface Reason {
+  readonly code: string;
+  readonly text: string;
+}
+
+/** A session the hub granted: what is needed to fetch the picture and to tell where it comes from. */
+export interface PlaySession {
+  readonly id: string;
+  readonly protocol: string;
+  readonly tier: string;
+  readonly url: string;
+  readonly token: string;
+  readonly iceServers: readonly RTCIceServer[];
+}
+
+/** Where a player stands. Instants are ms by the page's monotonic clock. */
+export type PlayerState =
+  | { readonly kind: "idle" }
+  /** The hub was asked for a session (`renew`: the old one is asked to live on). */
+  | { readonly kind: "asking"; readonly ticket: number; readonly since: number; readonly attempt: number; readonly renew?: PlaySession }
+  | { readonly kind: "connecting"; readonly session: PlaySession; readonly since: number; readonly attempt: number }
+  /** Connected, and not one picture yet. */
+  | { readonly kind: "awaiting"; readonly session: PlaySession; readonly since: number; readonly lifeAt: number; readonly attempt: number; readonly until: number }
+  | { readonly kind: "playing"; readonly session: PlaySession; readonly since: number; readonly frameAt: number; readonly lifeAt: number; readonly attempt: number }
+  /** Pictures stopped, but the node at the other end is there: the session stays. */
+  | { readonly kind: "stalled"; readonly session: PlaySession; readonly since: number; readonly lifeAt: number; readonly attempt: number; readonly until: number }
+  /** Tries again by itself at `retryAt`. */
+  | { readonly kind: "resting"; readonly retryAt: number; readonly since: number; readonly reason: Reason; readonly attempt: number; readonly renew?: PlaySession }
+  /** Trying again would not help until something changes. */
+  | { readonly kind: "refused"; readonly since: number; readonly reason: Reason };
+
+/** What happened. `ticket` ties an answer to its question; late answers to old questions are ignored. */
+export type PlayerInput =
+  | { readonly kind: "play-wanted" }
+  | { readonly kind: "stop-wanted" }
+  /** Something that stood in the way may be gone (the camera or the hub is back). */
+  | { readonly kind: "hope-given" }
+  | { readonly kind: "session-granted"; readonly ticket: number; readonly session: PlaySession }
+  | { readonly kind: "session-refused"; readonly ticket: number; readonly reason: Reason; readonly final: boolean }
+  | { readonly kind: "session-ended"; readonly ticket: number }
+  | { readonly kind: "transport-up" }
+  | { readonly kind: "transport-down"; readonly reason: Reason; readonly final: boolean }
+  | { readonly kind: "frame-shown" }
+  | { readonly kind: "life-seen" }
+  | { readonly kind: "woke" };
+
+/** What the shell must do. */
+export type PlayerOutput =
+  | { readonly kind: "ask-session"; readonly ticket: number }
+  | { readonly kind: "renew-session"; readonly ticket: number; readonly session: PlaySession }
+  | { readonly kind: "connect"; readonly session: PlaySession }
+  | { readonly kind: "disconnect" }
+  | { readonly kind: "release-session"; readonly session: PlaySession };
+
+/** A node that is there answers well within this, ICE and DTLS included. */
+const CONNECT_LIMIT_MS = 8_000;
+/** No frame for this long is a stall: several key-frame-less seconds never happen on a healthy feed. */
+export const STALL_AFTER_MS = 2_000;
+/** The node speaks once a second on the data channel; two words missed and it is taken for gone. */
+const LIFE_LIMIT_MS = 2_500;
+/** How long a session without pictures is held before a new one is asked for, in case it is the session that is broken. */
+const HOLD_MS = 30_000;
+/** After hope was given, the held session gets this long to show a picture. */
+const HOPE_MS = 3_000;
+/** Only a picture that stood this long forgives the failed tries before it. */
+const STABLE_MS = 5_000;
+
+const STALLED: Reason = { code: "no-picture", text: "No picture arrives any more" };
+const NEVER_CAME: Reason = { code: "connect-timeout", text: "The media node did not answer in time" };
+
+/**
+ * Decides what a player does next. Pure: instants come in, orders come out.
+ *
+ * ```text
+ * idle → asking → connecting → awaiting → playing ⇄ stalled
+ *           ↑          └───────────┴─────────┴─────────┤ transport gone, no sign of life
+ *           └────────────── resting(backoff) ←─────────┘        refused ← asking (final answer)
+ * ```
+ */
+export class PlayerMachine {
+  #state: PlayerState = { kind: "idle" };
+  #orders: PlayerOutput[] = [];
+  #tickets = 0;
+  readonly #jitter: () => number;
+
+  /** `jitter` answers a number in [0, 1) for every wait. */
+  constructor(jitter: () => number) {
+    this.#jitter = jitter;
+  }
+
+  get state(): PlayerState {
+    return this.#state;
+  }
+
+  /** The next order, or undefined when all are carried out. */
+  poll(): PlayerOutput | undefined {
+    return this.#orders.shift();
+  }
+
+  /** When `woke` must be handed in, ms, or undefined for never. */
+  deadline(): number | undefined {
+    const state = this.#state;
+    switch (state.kind) {
+      case "connecting":
+        return state.since + CONNECT_LIMIT_MS;
+      case "awaiting":
+      case "stalled":
+        return Math.min(state.lifeAt + LIFE_LIMIT_MS, state.until);
+      case "playing":
+        return state.frameAt + STALL_AFTER_MS;
+      case "resting":
+        return state.retryAt;
+      case "idle":
+      case "asking":
+      case "refused":
+        return undefined;
+    }
+  }
+
+  handle(now: number, input: PlayerInput): void {
+    switch (input.kind) {
+      case "play-wanted":
+        if (this.#state.kind === "idle" || this.#state.kind === "refused") this.#ask(now, 0);
+        break;
+      case "stop-wanted":
+        this.#stop();
+        break;
+      case "hope-given":
+        this.#hope(now);
+        break;
+      case "session-granted":
+      case "session-refused":
+      case "session-ended":
+        this.#answered(now, input);
+        break;
+      case "transport-up":
+      case "transport-down":
+        this.#transport(now, input);
+        break;
+      case "frame-shown":
+        this.#frame(now);
+        break;
+      case "life-seen":
+        this.#life(now);
+        break;
+      case "woke":
+        this.#woke(now);
+        break;
+    }
+  }
+
+  #ask(now: number, attempt: number, renew?: PlaySession): void {
+    this.#tickets += 1;
+    const ticket = this.#tickets;
+    this.#state = { kind: "asking", ticket, since: now, attempt, ...(renew && { renew }) };
+    this.#orders.push(renew ? { kind: "renew-session", ticket, session: renew } : { kind: "ask-session", ticket });
+  }
+
+  #stop(): void {
+    const session = held(this.#state);
+    if (connected(this.#state)) this.#orders.push({ kind: "disconnect" });
+    if (session) this.#orders.push({ kind: "release-session", session });
+    this.#state = { kind: "idle" };
+  }
+
+  #hope(now: number): void {
+    const state = this.#state;
+    if (state.kind === "resting") this.#ask(now, state.attempt, state.renew);
+    else if (state.kind === "refused") this.#ask(now, 0);
+    else if (state.kind === "stalled" || state.kind === "awaiting") this.#state = { ...state, until: Math.min(state.until, now + HOPE_MS) };
+  }
+
+  #answered(now: number, input: Extract<PlayerInput, { ticket: number }>): void {
+    const state = this.#state;
+    if (state.kind !== "asking" || state.ticket !== input.ticket) {
+      // Granted too late (stopped meanwhile): nobody will use it, so it must not keep a feed open.
+      if (input.kind === "session-granted") this.#orders.push({ kind: "release-session", session: input.session });
+      return;
+    }
+    switch (input.kind) {
+      case "session-granted":
+        this.#state = { kind: "connecting", session: input.session, since: now, attempt: state.attempt };
+        this.#orders.push({ kind: "connect", session: input.session });
+        break;
+      case "session-refused":
+        if (input.final) this.#state = { kind: "refused", since: now, reason: input.reason };
+        else this.#rest(now, input.reason, state.attempt, state.renew);
+        break;
+      case "session-ended":
+        this.#ask(now, state.attempt);
+        break;
+    }
+  }
+
+  #transport(now: number, input: Extract<PlayerInput, { kind: "transport-up" | "transport-down" }>): void {
+    const state = this.#state;
+    if (!connected(state)) return;
+    if (input.kind === "transport-up") {
+      if (state.kind !== "connecting") return;
+      const { session, attempt } = state;
+      this.#state = { kind: "awaiting", session, since: now, lifeAt: now, attempt, until: now + HOLD_MS };
+    } else if (input.final) {
+      this.#orders.push({ kind: "disconnect" });
+      this.#state = { kind: "refused", since: now, reason: input.reason };
+    } else {
+      this.#again(now, input.reason);
+    }
+  }
+
+  #frame(now: number): void {
+    const state = this.#state;
+    if (!connected(state)) return;
+    if (state.kind === "playing") {
+      const attempt = now - state.since >= STABLE_MS ? 0 : state.attempt;
+      this.#state = { ...state, frameAt: now, lifeAt: now, attempt };
+    } else {
+      const { session, attempt } = state;
+      this.#state = { kind: "playing", session, since: now, frameAt: now, lifeAt: now, attempt };
+    }
+  }
+
+  #life(now: number): void {
+    const state = this.#state;
+    if (state.kind === "playing" || state.kind === "stalled" || state.kind === "awaiting") this.#state = { ...state, lifeAt: now };
+  }
+
+  #woke(now: number): void {
+    const state = this.#state;
+    const due = this.deadline();
+    if (due === undefined || now < due) return;
+    switch (state.kind) {
+      case "connecting":
+        this.#again(now, NEVER_CAME);
+        break;
+      case "playing":
+        if (now - state.lifeAt < LIFE_LIMIT_MS) {
+          const { session, frameAt, lifeAt, attempt } = state;
+          this.#state = { kind: "stalled", session, since: frameAt, lifeAt, attempt, until: now + HOLD_MS };
+        } else {
+          this.#again(now, STALLED);
+        }
+        break;
+      case "awaiting":
+      case "stalled":
+        this.#again(now, STALLED);
+        break;
+      case "resting":
+        this.#ask(now, state.attempt, state.renew);
+        break;
+      case "idle":
+      case "asking":
+      case "refused":
+        break;
+    }
+  }
+
+  /** The connection is of no use any more: drop it, keep the session for renewal, try again soon. */
+  #again(now: number, reason: Reason): void {
+    const state = this.#state;
+    if (!connected(state)) return;
+    this.#orders.push({ kind: "disconnect" });
+    this.#rest(now, reason, state.attempt, state.session);
+  }
+
+  #rest(now: number, reason: Reason, attempt: number, renew?: PlaySession): void {
+    const retryAt = now + waitMs(attempt, this.#jitter());
+    this.#state = { kind: "resting", since: now, retryAt, reason, attempt: attempt + 1, ...(renew && { renew }) };
+  }
+}
+
+type Connected = Extract<PlayerState, { kind: "connecting" | "awaiting" | "playing" | "stalled" }>;
+
+function connected(state: PlayerState): state is Connected {
+  return state.kind === "connecting" || state.kind === "awaiting" || state.kind === "playing" || state.kind === "stalled";
+}
+
+/** The session a state holds on to, or would like to renew. */
+export function held(state: PlayerState): PlaySession | undefined {
+  if (connected(state)) return state.session;
+  return state.kind === "asking" || state.kind === "resting" ? state.renew : undefined;
+}

@@ -1,0 +1,16 @@
+import type { PlaySession, Reason } from "./machine.ts";
+
+/** The hub's answer to a wish to play. */
+export type Grant =
+  | { readonly kind: "granted"; readonly session: PlaySession }
+  | { readonly kind: "refused"; readonly reason: Reason; readonly final: boolean }
+  /** Renewal only: the session is over, a new one may be asked for. */
+  | { readonly kind: "ended" };
+
+/** Where a player gets its sessions from. `HubSessions` is the usual one. */
+export interface PlaySource {
+  open(): Promise<Grant>;
+  renew(session: PlaySession): Promise<Grant>;
+  /** The session is not needed any more. Must work while the page is being left. */
+  release(session: PlaySession): void;
+}

@@ -1,0 +1,160 @@
+import type { App } from "../app/app.ts";
+import type { Camera } from "../api/types.ts";
+import { Player, type PlayerStats } from "../player/player.ts";
+import type { PlaySession } from "../player/machine.ts";
+import { h, iconButton, setIconButton, setText } from "../ui/dom.ts";
+import { t } from "../ui/language.ts";
+import { cameraReason, tell, type Telling } from "../ui/words.ts";
+
+/** What the wall wants to know of a tile's buttons. */
+export interface TileEvents {
+  playToggled(cameraId: string): void;
+  enlargeToggled(cameraId: string): void;
+}
+
+/** Words are refreshed this often, ms: ages and countdowns move even when no signal does. */
+const TELL_EVERY_MS = 250;
+/** Names of protocols as people read them. */
+const PROTOCOLS: Readonly<Record<string, string>> = { webrtc: "WebRTC", "ll-hls": "LL-HLS", hls: "HLS" };
+
+/** One camera on the wall: its picture, and the truth about it in words. */
+export class Tile {
+  readonly element: HTMLElement;
+  readonly cameraId: string;
+  readonly #app: App;
+  readonly #player: Player;
+  readonly #parts: Parts;
+  readonly #ends: (() => void)[] = [];
+  #camera: Camera;
+  #wanted = false;
+  #enlarged = false;
+  #lastPicture: number | undefined;
+  #telling: Telling | undefined;
+
+  constructor(app: App, camera: Camera, events: TileEvents) {
+    this.#app = app;
+    this.#camera = camera;
+    this.cameraId = camera.id;
+    this.#parts = build(camera, events);
+    this.element = this.#parts.root;
+    this.#player = new Player({
+      video: this.#parts.video,
+      source: app.sessions.source({ cameraId: camera.id, size: () => this.#size() }),
+      clock: app.clock,
+    });
+    this.#ends.push(
+      this.#player.state.subscribe(() => { this.#render(); }),
+      this.#player.freshness.subscribe(() => { this.#noteAge(); }),
+      app.returns.subscribe(() => { if (this.#wanted) this.#player.hope(); }),
+    );
+    const ticker = setInterval(() => { this.#render(); }, TELL_EVERY_MS);
+    this.#ends.push(() => { clearInterval(ticker); });
+  }
+
+  get live(): boolean {
+    return this.#telling?.tone === "live";
+  }
+
+  /** Whether the operator wants it to play. */
+  want(wanted: boolean): void {
+    if (wanted === this.#wanted) return;
+    this.#wanted = wanted;
+    if (wanted) this.#player.play();
+    else this.#player.stop();
+    this.#render();
+  }
+
+  enlarge(enlarged: boolean): void {
+    this.#enlarged = enlarged;
+    this.#render();
+  }
+
+  /** Takes what the registry knows now; a camera that came back gives the player hope. */
+  update(camera: Camera): void {
+    const before = cameraReason(this.#camera.state).length > 0;
+    this.#camera = camera;
+    if (before && cameraReason(camera.state).length === 0) this.#player.hope();
+    this.#render();
+  }
+
+  close(): void {
+    this.#player.close();
+    for (const end of this.#ends) end();
+  }
+
+  #size(): { width: number; height: number } {
+    const { width, height } = this.element.getBoundingClientRect();
+    return { width: Math.round(width * devicePixelRatio), height: Math.round(height * devicePixelRatio) };
+  }
+
+  #noteAge(): void {
+    const freshness = this.#player.freshness.get();
+    if (freshness.kind !== "live" && freshness.kind !== "late") return;
+    const now = this.#app.clock.serverTime(performance.now());
+    if (now !== undefined) this.#lastPicture = now - freshness.ageMs;
+    this.element.dataset.ageMs = String(Math.round(freshness.ageMs));
+  }
+
+  #render(): void {
+    const player = this.#player.state.get();
+    const freshness = this.#player.freshness.get();
+    if (player.kind === "idle") this.#lastPicture = undefined;
+    const telling = tell({ now: performance.now(), player, freshness, camera: this.#camera.state, lastPictureUnixMs: this.#lastPicture });
+    this.#telling = telling;
+    const { root, name, word, spoken, detail, source, age, play, enlarge } = this.#parts;
+    const session = "session" in player ? player.session : undefined;
+    if (freshness.kind !== "live" && freshness.kind !== "late") delete root.dataset.ageMs;
+    root.dataset.tone = telling.tone;
+    root.dataset.player = player.kind;
+    root.dataset.freshness = freshness.kind;
+    root.classList.toggle("veiled", !telling.trusted);
+    setText(name, this.#camera.name);
+    setText(word, telling.word);
+    setText(spoken, `${this.#camera.name}: ${telling.spoken}`);
+    setText(detail, telling.detail.join(" · "));
+    setText(source, session ? describe(session, this.#player.stats.get()) : "");
+    setText(age, telling.age === undefined ? "" : telling.age === "?" ? t("tile.age-unknown") : t("tile.age", { age: telling.age }));
+    setIconButton(play, this.#wanted ? "stop" : "play", t(this.#wanted ? "tile.stop" : "tile.play", { name: this.#camera.name }));
+    setIconButton(enlarge, this.#enlarged ? "shrink" : "expand", this.#enlarged ? t("tile.shrink") : t("tile.enlarge", { name: this.#camera.name }));
+  }
+}
+
+interface Parts {
+  readonly root: HTMLElement;
+  readonly video: HTMLVideoElement;
+  readonly name: HTMLElement;
+  readonly word: HTMLElement;
+  readonly spoken: HTMLElement;
+  readonly detail: HTMLElement;
+  readonly source: HTMLElement;
+  readonly age: HTMLElement;
+  readonly play: HTMLButtonElement;
+  readonly enlarge: HTMLButtonElement;
+}
+
+function build(camera: Camera, events: TileEvents): Parts {
+  const video = h("video", { playsinline: true, autoplay: true, tabindex: -1, "aria-label": t("tile.video", { name: camera.name }), on: { dblclick: () => { events.enlargeToggled(camera.id); } } });
+  video.muted = true;
+  const name = h("h2", { class: "tile-name", id: `tile-${camera.id}` });
+  const word = h("span", { class: "tile-word" });
+  const spoken = h("span", { class: "hidden", role: "status" });
+  const detail = h("p", { class: "tile-detail" });
+  const source = h("span", { class: "tile-source" });
+  const age = h("span", { class: "tile-age" });
+  const play = iconButton("play", t("tile.play", { name: camera.name }), () => { events.playToggled(camera.id); });
+  const enlarge = iconButton("expand", t("tile.enlarge", { name: camera.name }), () => { events.enlargeToggled(camera.id); });
+  const root = h("article", { class: "tile", "data-camera": camera.id, "aria-labelledby": `tile-${camera.id}` },
+    video,
+    h("div", { class: "tile-veil" }, h("div", { class: "tile-status" }, h("span", { class: "mark", "aria-hidden": "true" }), word), detail),
+    spoken,
+    h("div", { class: "tile-bar" },
+      h("div", { class: "tile-title" }, name, source),
+      age,
+      h("div", { class: "tile-buttons" }, play, enlarge)));
+  return { root, video, name, word, spoken, detail, source, age, play, enlarge };
+}
+
+function describe(session: PlaySession, stats: PlayerStats | undefined): string {
+  const size = stats && stats.width > 0 ? `${stats.width}×${stats.height}` : "";
+  return [PROTOCOLS[session.protocol] ?? session.protocol, session.tier, size].filter((part) => part !== "").join(" · ");
+}
