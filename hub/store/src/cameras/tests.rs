@@ -1,1 +1,130 @@
+use super::*;
+use crate::{NewDevice, testing::bench};
 
+#[tokio::test]
+async fn a_camera_reads_back_as_it_was_made_and_its_device_has_more_to_do() {
+    let bench = bench().await;
+    let store = &bench.store;
+    let camera = store.create_camera(bench.ours, bench.new_camera()).await.unwrap();
+    assert_eq!(camera.tiers.iter().map(|tier| tier.tier).collect::<Vec<_>>(), [Tier::Main, Tier::Sub]);
+    assert_eq!(store.camera(bench.ours, camera.id).await.unwrap(), Some(camera.clone()));
+    assert_eq!(store.device_cameras(bench.device).await.unwrap(), Some((2, vec![camera.clone()])));
+    assert_eq!(store.all_cameras().await.unwrap(), [camera]);
+}
+
+#[tokio::test]
+async fn every_change_grows_the_generation_of_every_device_concerned() {
+    let bench = bench().await;
+    let store = &bench.store;
+    let other = store.fresh(DeviceId::from_uuid);
+    let new = NewDevice { id: other, site: bench.site, name: "b".into(), seal_public_key: Some(vec![9; 32]) };
+    store.create_device(bench.ours, new).await.unwrap();
+    let camera = store.create_camera(bench.ours, bench.new_camera()).await.unwrap().id;
+    let generations = async || {
+        let of = async |device| store.device_cameras(device).await.unwrap().unwrap().0;
+        (of(bench.device).await, of(other).await)
+    };
+    assert_eq!(generations().await, (2, 1));
+    let rename = CameraChange { name: Some("door".into()), ..CameraChange::default() };
+    let renamed = store.update_camera(bench.ours, camera, rename).await.unwrap().unwrap();
+    assert_eq!((renamed.name.as_str(), renamed.tiers.len()), ("door", 2));
+    assert_eq!(generations().await, (3, 1));
+
+    let via = Some(Via::Device(other));
+    let moved = CameraChange { via, ..CameraChange::default() };
+    let refused = store.update_camera(bench.ours, camera, moved.clone()).await;
+    assert!(matches!(refused, Err(StoreError::SealedElsewhere)));
+    assert_eq!(generations().await, (3, 1));
+    let sealed_password = Some(Some(vec![4]));
+    let moved = CameraChange { sealed_password, ..moved };
+    let after = store.update_camera(bench.ours, camera, moved).await.unwrap().unwrap();
+    assert_eq!((after.via, after.sealed_password), (Via::Device(other), Some(vec![4])));
+    assert_eq!(generations().await, (4, 2));
+
+    let tiers = Some(vec![CameraTier { tier: Tier::Sub, url: "rtsp://10.0.0.3/".into() }]);
+    let one_tier = CameraChange { tiers, username: Some(None), ..CameraChange::default() };
+    store.update_camera(bench.ours, camera, one_tier).await.unwrap();
+    let kept = store.camera(bench.ours, camera).await.unwrap().unwrap();
+    assert_eq!((kept.tiers.len(), kept.username), (1, None));
+    assert!(store.delete_camera(bench.ours, camera).await.unwrap().is_some());
+    assert_eq!(generations().await, (4, 4));
+    assert!(store.camera(bench.ours, camera).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_list_is_walked_by_its_cursor() {
+    let bench = bench().await;
+    let store = &bench.store;
+    let mut made = Vec::new();
+    for _ in 0..5 {
+        made.push(store.create_camera(bench.ours, bench.new_camera()).await.unwrap().id);
+    }
+    made.sort();
+    let mut seen = Vec::new();
+    let mut after = None;
+    loop {
+        let page = store.cameras(bench.ours, Some(bench.site), PageOf { after, limit: 2 }).await.unwrap();
+        assert!(page.items.iter().all(|camera| camera.tiers.len() == 2));
+        seen.extend(page.items.iter().map(|camera| camera.id));
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(seen, made);
+    let elsewhere = store.create_site(bench.ours, "empty".into()).await.unwrap().id;
+    let empty = store.cameras(bench.ours, Some(elsewhere), PageOf::first(10)).await.unwrap();
+    assert_eq!((empty.items, empty.next), (Vec::new(), None));
+}
+
+#[tokio::test]
+async fn another_tenant_sees_and_changes_nothing() {
+    let bench = bench().await;
+    let (store, theirs) = (&bench.store, bench.theirs);
+    let camera = store.create_camera(bench.ours, bench.new_camera()).await.unwrap().id;
+    let rename = CameraChange { name: Some("x".into()), ..CameraChange::default() };
+    assert_eq!(store.camera(theirs, camera).await.unwrap(), None);
+    assert!(store.cameras_by_ids(theirs, vec![camera]).await.unwrap().is_empty());
+    assert!(store.cameras(theirs, None, PageOf::first(10)).await.unwrap().items.is_empty());
+    assert_eq!(store.update_camera(theirs, camera, rename).await.unwrap(), None);
+    assert_eq!(store.delete_camera(theirs, camera).await.unwrap(), None);
+    assert_eq!(store.site(theirs, bench.site).await.unwrap(), None);
+    assert_eq!(store.rename_site(theirs, bench.site, "x".into()).await.unwrap(), None);
+    assert!(!store.delete_site(theirs, bench.site).await.unwrap());
+    assert_eq!(store.device(theirs, bench.device).await.unwrap(), None);
+    assert_eq!(store.rename_device(theirs, bench.device, "x".into()).await.unwrap(), None);
+    assert!(!store.revoke_device(theirs, bench.device).await.unwrap());
+    assert!(!store.delete_device(theirs, bench.device).await.unwrap());
+    assert_eq!(store.camera(bench.ours, camera).await.unwrap().unwrap().name, "gate");
+    // Not even by reference: their camera cannot hang at our site or on our device.
+    let stray = store.create_camera(theirs, bench.new_camera()).await;
+    assert!(matches!(stray, Err(StoreError::MissingReference)));
+}
+
+#[tokio::test]
+async fn what_is_in_use_is_not_deleted() {
+    let bench = bench().await;
+    let (store, ours) = (&bench.store, bench.ours);
+    let camera = store.create_camera(ours, bench.new_camera()).await.unwrap();
+    let twice = NewCamera { id: camera.id, ..bench.new_camera() };
+    assert!(matches!(store.create_camera(ours, twice).await, Err(StoreError::Exists)));
+    assert!(matches!(store.delete_device(ours, bench.device).await, Err(StoreError::InUse)));
+    assert!(matches!(store.delete_site(ours, bench.site).await, Err(StoreError::InUse)));
+    store.delete_camera(ours, camera.id).await.unwrap();
+    assert!(store.delete_device(ours, bench.device).await.unwrap());
+    assert!(store.delete_site(ours, bench.site).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_device_tells_its_key_and_version_and_can_be_shut_out() {
+    let bench = bench().await;
+    let store = &bench.store;
+    store.device_said_hello(bench.device, "0.1.0".into(), vec![7; 32]).await.unwrap();
+    store.device_said_hello(bench.device, "0.1.1".into(), vec![7; 3]).await.unwrap();
+    let device = store.device_by_id(bench.device).await.unwrap().unwrap();
+    assert_eq!((device.version.as_deref(), device.seal_public_key), (Some("0.1.1"), Some(vec![7; 32])));
+    store.devices_seen(vec![bench.device]).await.unwrap();
+    assert!(store.revoke_device(bench.ours, bench.device).await.unwrap());
+    let page = store.devices(bench.ours, PageOf::first(10)).await.unwrap();
+    assert!(page.items[0].revoked_at.is_some() && page.items[0].last_seen_at.is_some());
+}

@@ -1,1 +1,71 @@
+use std::time::Duration;
 
+use super::*;
+use crate::testing::{Bench, bench};
+
+fn session(bench: &Bench) -> NewPlaySession {
+    let now = bench.store.now();
+    NewPlaySession {
+        id: bench.store.fresh(SessionId::from_uuid),
+        tenant: bench.ours,
+        camera: bench.store.fresh(CameraId::from_uuid),
+        tier: Tier::Sub,
+        protocol: "webrtc".into(),
+        node: bench.store.fresh(NodeId::from_uuid),
+        principal: "usr_1".into(),
+        on_behalf_of: Some("op-7".into()),
+        client_ref: None,
+        origin: None,
+        viewer_token_hash: Some([5; 32]),
+        correlation_id: "c1".into(),
+        expires_at: now.plus(Duration::from_secs(60)),
+        max_until: now.plus(Duration::from_secs(3600)),
+    }
+}
+
+#[tokio::test]
+async fn a_session_goes_from_given_to_ended_and_never_back() {
+    let bench = bench().await;
+    let store = &bench.store;
+    let (one, other) = (session(&bench), session(&bench));
+    store.create_play_sessions(vec![one.clone(), other.clone()]).await.unwrap();
+    assert!(store.play_session_started(one.id).await.unwrap());
+    assert!(!store.play_session_started(one.id).await.unwrap());
+    assert!(store.play_session_connected(one.id).await.unwrap());
+    assert!(store.play_session_renewed(one.id, Tier::Main, one.max_until).await.unwrap());
+    assert!(store.play_session_ended(one.id, "closed".into()).await.unwrap());
+    assert!(!store.play_session_ended(one.id, "silence".into()).await.unwrap());
+    assert!(!store.play_session_renewed(one.id, Tier::Sub, one.max_until).await.unwrap());
+    let kept = store.play_session(bench.ours, one.id).await.unwrap().unwrap();
+    assert_eq!((kept.end_reason.as_deref(), kept.given.tier), (Some("closed"), Tier::Main));
+    assert!(kept.started_at <= kept.connected_at && kept.connected_at <= kept.ended_at);
+    assert_eq!(store.play_session(bench.theirs, one.id).await.unwrap(), None);
+
+    let active = store.active_play_sessions(bench.ours, PageOf::first(10)).await.unwrap();
+    assert_eq!(active.items.iter().map(|session| &session.given).collect::<Vec<_>>(), [&other]);
+    assert_eq!(store.play_sessions_by_viewer_token([5; 32]).await.unwrap().len(), 2);
+    assert_eq!(store.end_all_play_sessions("restart".into()).await.unwrap(), 1);
+    assert!(store.all_active_play_sessions().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn one_bad_session_refuses_the_whole_request() {
+    let bench = bench().await;
+    let one = session(&bench);
+    let refused = bench.store.create_play_sessions(vec![one.clone(), one]).await;
+    assert!(matches!(refused, Err(StoreError::Exists)));
+    assert!(bench.store.all_active_play_sessions().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn ended_sessions_are_forgotten_after_a_month() {
+    let bench = bench().await;
+    let (old, new) = (session(&bench), session(&bench));
+    bench.store.create_play_sessions(vec![old.clone(), new.clone()]).await.unwrap();
+    bench.store.end_all_play_sessions("closed".into()).await.unwrap();
+    let age = "UPDATE play_sessions SET ended_at = ended_at - 31 * 86400000 WHERE session_id = ?1";
+    bench.raw().execute(age, [old.id.to_string()]).unwrap();
+    bench.store.purge().await.unwrap();
+    assert!(bench.store.play_session(bench.ours, old.id).await.unwrap().is_none());
+    assert!(bench.store.play_session(bench.ours, new.id).await.unwrap().is_some());
+}
