@@ -141,7 +141,9 @@ impl Assembler {
     fn skip(&mut self, from: u64, to: u64) -> Option<u32> {
         let (from, cut) = match std::mem::replace(&mut self.state, State::Between) {
             State::Between => (from, self.ended),
-            State::Growing(pending) => (pending.first_sequence, pending.seen.picture.then_some(pending.timestamp)),
+            State::Growing(pending) => {
+                (pending.first_sequence, pending.seen.picture.then_some(pending.timestamp))
+            }
             State::Dropping { from, timestamp, .. } => (from, Some(timestamp)),
         };
         self.ready.push_back(Assembled::Gap { from, to });

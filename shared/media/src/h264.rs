@@ -9,7 +9,7 @@ mod parameter_sets;
 mod rbsp;
 
 pub use depacketize::{DepacketizeError, nal_units};
-pub use nal::{NalType, UnitKind, classify, has_b_slices, inspect};
 pub(crate) use nal::{Begins, Seen};
+pub use nal::{NalType, UnitKind, classify, has_b_slices, inspect};
 pub use packetize::packetize;
 pub use parameter_sets::{DescribeError, ParameterSets, SpropError};

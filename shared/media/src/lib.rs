@@ -10,7 +10,8 @@
 //! ```
 //!
 //! Invariants, each held by a property test:
-//! - A unit that comes out is complete: its packets are contiguous and verbatim, in the order they came.
+//! - A unit that comes out holds its whole picture: its packets are contiguous and verbatim, in the order they
+//!   came. Only right behind a gap may what stood in front of the picture (parameter sets) be missing.
 //! - Every packet taken is in exactly one unit or named by exactly one gap, and both come out in order.
 //! - The low 16 bits of an extended sequence number are the packet's own.
 //! - A [`GopRing`] holds a key unit and what follows it without a hole, or nothing, and never more than its limit.

@@ -138,7 +138,10 @@ mod tests {
     #[test]
     fn a_plain_packet_tells_its_fields() {
         let packet = parse("80 e0 1234 89abcdef deadbeef 6588").unwrap();
-        assert_eq!((packet.sequence_number(), packet.timestamp(), packet.ssrc()), (0x1234, 0x89ab_cdef, 0xdead_beef));
+        assert_eq!(
+            (packet.sequence_number(), packet.timestamp(), packet.ssrc()),
+            (0x1234, 0x89ab_cdef, 0xdead_beef)
+        );
         assert!(packet.marker());
         assert_eq!(packet.payload_type(), 96);
         assert_eq!(packet.payload().as_ref(), [0x65, 0x88]);
@@ -146,7 +149,8 @@ mod tests {
 
     #[test]
     fn sources_extension_and_padding_are_no_payload() {
-        let packet = parse("b2 60 0001 00000001 00000002 00000003 00000004 bede 0001 11223344 aabb 0000 03").unwrap();
+        let packet =
+            parse("b2 60 0001 00000001 00000002 00000003 00000004 bede 0001 11223344 aabb 0000 03").unwrap();
         assert_eq!(packet.payload_slice(), [0xaa, 0xbb]);
         assert!(!packet.marker());
     }
@@ -160,7 +164,10 @@ mod tests {
     fn each_wrong_packet_is_refused_with_its_reason() {
         assert_eq!(parse("80 60 0001").unwrap_err(), RtpError::Truncated { needed: 12, len: 4 });
         assert_eq!(parse("40 60 0001 00000001 00000002 00").unwrap_err(), RtpError::Version(1));
-        assert_eq!(parse("81 60 0001 00000001 00000002 00").unwrap_err(), RtpError::Truncated { needed: 16, len: 13 });
+        assert_eq!(
+            parse("81 60 0001 00000001 00000002 00").unwrap_err(),
+            RtpError::Truncated { needed: 16, len: 13 }
+        );
         assert_eq!(
             parse("90 60 0001 00000001 00000002 bede").unwrap_err(),
             RtpError::Truncated { needed: 16, len: 14 }
@@ -176,7 +183,9 @@ mod tests {
 
     #[test]
     fn every_prefix_is_a_packet_or_an_error() {
-        let whole = hex::decode("92600001000000010000000200000003000000 04bede000111223344aabbccdd".replace(' ', "")).unwrap();
+        let whole =
+            hex::decode("92600001000000010000000200000003000000 04bede000111223344aabbccdd".replace(' ', ""))
+                .unwrap();
         for len in 0..=whole.len() {
             let parsed = RtpPacket::parse(Bytes::copy_from_slice(&whole[..len]));
             assert_eq!(parsed.is_ok(), len >= 28, "{len}");

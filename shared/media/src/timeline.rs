@@ -56,7 +56,8 @@ impl Timeline {
     /// Begins anew with the next timestamp as a leap, after a change of source: time goes on from where it was.
     pub(crate) fn splice(&mut self, at_ms: i64, timestamp: u32) {
         if let Some(last) = &mut self.last {
-            let step = ticks(self.clock_rate, at_ms.saturating_sub(last.at_ms)).clamp(1, ticks(self.clock_rate, JUMP_MS));
+            let step = ticks(self.clock_rate, at_ms.saturating_sub(last.at_ms))
+                .clamp(1, ticks(self.clock_rate, JUMP_MS));
             *last = Last { raw: timestamp, unrolled: last.unrolled.saturating_add(step), at_ms };
         }
     }

@@ -70,7 +70,8 @@ impl AccessUnit {
             return Err(UnitError::WrongStart { found, announced: first_sequence });
         }
         let follows = |pair: &[RtpPacket]| {
-            pair[1].sequence_number() == pair[0].sequence_number().wrapping_add(1) && pair[1].ssrc() == pair[0].ssrc()
+            pair[1].sequence_number() == pair[0].sequence_number().wrapping_add(1)
+                && pair[1].ssrc() == pair[0].ssrc()
         };
         if let Some(at) = packets.windows(2).position(|pair| !follows(pair)) {
             return Err(UnitError::Broken { index: at + 1 });

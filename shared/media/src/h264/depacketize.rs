@@ -164,7 +164,10 @@ mod tests {
 
     #[test]
     fn start_codes_left_inside_are_split() {
-        assert_eq!(units(&["67 42c01f 00000001 68ce 000001 65 8884"]).unwrap(), ["6742c01f", "68ce", "658884"]);
+        assert_eq!(
+            units(&["67 42c01f 00000001 68ce 000001 65 8884"]).unwrap(),
+            ["6742c01f", "68ce", "658884"]
+        );
         assert_eq!(units(&["67 42c01f 00000001"]).unwrap(), ["6742c01f"]);
     }
 

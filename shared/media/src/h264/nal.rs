@@ -257,7 +257,10 @@ mod tests {
 
     #[test]
     fn an_idr_slice_is_a_key() {
-        assert_eq!(kind(&["67 42c01f", "68 ce", "65 88 84"]), UnitKind { key: Some(Key::Idr), reference: true });
+        assert_eq!(
+            kind(&["67 42c01f", "68 ce", "65 88 84"]),
+            UnitKind { key: Some(Key::Idr), reference: true }
+        );
     }
 
     #[test]

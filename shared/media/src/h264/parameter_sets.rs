@@ -64,7 +64,9 @@ impl ParameterSets {
         }
         match NalType::of(*header) {
             // The id follows profile, constraints and level.
-            NalType::Sps => body.get(3..).and_then(first_number).is_some_and(|id| keep(&mut self.sps, id, nal)),
+            NalType::Sps => {
+                body.get(3..).and_then(first_number).is_some_and(|id| keep(&mut self.sps, id, nal))
+            }
             NalType::Pps => first_number(body).is_some_and(|id| keep(&mut self.pps, id, nal)),
             _ => false,
         }
@@ -238,7 +240,9 @@ impl<R: BitRead> BitRead for Lenient<R> {
 /// Padding is left out by some cameras and doubled by others.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &base64::alphabet::STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent).with_decode_allow_trailing_bits(true),
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true),
 );
 
 /// Far above any real one; scaling lists make the largest.
