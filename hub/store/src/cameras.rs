@@ -72,6 +72,19 @@ pub struct Camera {
     pub created_at: UnixMillis,
     /// When something about it changed.
     pub updated_at: UnixMillis,
+    /// Whether it is pulled and may be played.
+    pub enabled: bool,
+    /// What its owner laid down for playing it.
+    pub pins: Pins,
+}
+
+/// What is laid down for playing a camera; `None` is left to the decision.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Pins {
+    /// `webrtc`, `ll-hls` or `hls`.
+    pub protocol: Option<String>,
+    /// One of its tiers.
+    pub tier: Option<Tier>,
 }
 
 /// A camera to be made. The caller makes the id, because the password is sealed to it.
@@ -116,6 +129,10 @@ pub struct CameraChange {
     pub warm: Option<Warm>,
     /// How long a feed outlives its last viewer.
     pub linger: Option<Duration>,
+    /// Whether it is pulled and may be played.
+    pub enabled: Option<bool>,
+    /// What its owner lays down for playing it.
+    pub pins: Option<Pins>,
 }
 
 impl Via {
@@ -147,6 +164,8 @@ impl Store {
                 linger: new.linger,
                 created_at: now,
                 updated_at: now,
+                enabled: true,
+                pins: Pins::default(),
             };
             put(connection, INSERT, &camera)?;
             put_tiers(connection, &camera)?;
@@ -192,13 +211,13 @@ impl Store {
         .await
     }
 
-    /// What a device should pull, and the generation of that, as one snapshot; `None` if there is no such device.
+    /// What a device should pull (disabled cameras it should not), and the generation of that, as one snapshot; `None` if there is no such device.
     pub async fn device_cameras(&self, id: DeviceId) -> Result<Option<(u64, Vec<Camera>)>, StoreError> {
         self.read(move |connection| {
             let generation = "SELECT desired_generation FROM devices WHERE device_id = ?1";
             let device = one(connection, generation, [id.to_string()], |row| row.get::<_, i64>(0))?;
             let Some(generation) = device else { return Ok(None) };
-            let query = "SELECT * FROM cameras WHERE device_id = ?1 ORDER BY camera_id";
+            let query = "SELECT * FROM cameras WHERE device_id = ?1 AND enabled = 1 ORDER BY camera_id";
             let cameras = all(connection, query, [id.to_string()], read)?;
             Ok(Some((generation.unsigned_abs(), with_tiers(connection, cameras)?)))
         })
@@ -275,6 +294,8 @@ fn apply(before: &Camera, change: CameraChange, now: UnixMillis) -> Result<Camer
         linger: change.linger.unwrap_or(before.linger),
         created_at: before.created_at,
         updated_at: now,
+        enabled: change.enabled.unwrap_or(before.enabled),
+        pins: change.pins.unwrap_or_else(|| before.pins.clone()),
     })
 }
 
@@ -291,6 +312,9 @@ fn put(connection: &Connection, statement: &str, camera: &Camera) -> Result<(), 
         i64::try_from(camera.linger.as_millis()).unwrap_or(i64::MAX),
         camera.created_at.0,
         camera.updated_at.0,
+        camera.enabled,
+        camera.pins.protocol,
+        camera.pins.tier.map(Tier::as_str),
     ];
     run(connection, statement, params)?;
     Ok(())
@@ -358,13 +382,17 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Camera> {
         linger: Duration::from_millis(row.get::<_, i64>("linger_ms")?.unsigned_abs()),
         created_at: row::time(row, "created_at")?,
         updated_at: row::time(row, "updated_at")?,
+        enabled: row.get("enabled")?,
+        pins: Pins { protocol: row.get("pinned_protocol")?, tier: row::optional_text(row, "pinned_tier")? },
     })
 }
 
 const INSERT: &str = "INSERT INTO cameras (camera_id, tenant_id, site_id, device_id, name, username,
-    sealed_password, warm, linger_ms, created_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+    sealed_password, warm, linger_ms, created_at, updated_at, enabled, pinned_protocol, pinned_tier)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
 const UPDATE: &str = "UPDATE cameras SET site_id = ?3, device_id = ?4, name = ?5, username = ?6,
-    sealed_password = ?7, warm = ?8, linger_ms = ?9, created_at = ?10, updated_at = ?11
+    sealed_password = ?7, warm = ?8, linger_ms = ?9, created_at = ?10, updated_at = ?11,
+    enabled = ?12, pinned_protocol = ?13, pinned_tier = ?14
     WHERE camera_id = ?1 AND tenant_id = ?2";
 
 #[cfg(test)]

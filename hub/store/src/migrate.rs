@@ -10,7 +10,10 @@ pub(crate) fn to_latest(connection: &mut Connection) -> Result<(), OpenError> {
 
 /// The steps, oldest first. A released step is never edited.
 fn steps() -> Migrations<'static> {
-    Migrations::new(vec![M::up(include_str!("migrations/0001_first.sql"))])
+    Migrations::new(vec![
+        M::up(include_str!("migrations/0001_first.sql")),
+        M::up(include_str!("migrations/0002_camera_policy.sql")),
+    ])
 }
 
 #[cfg(test)]

@@ -111,6 +111,9 @@ CREATE TABLE cameras (
     linger_ms       INTEGER NOT NULL CHECK (linger_ms >= 0),
     created_at      INTEGER NOT NULL,
     updated_at      INTEGER NOT NULL,
+    enabled         INTEGER NOT NULL DEFAULT 1 CHECK (enabled IN (0, 1)),   -- 0: neither pulled nor played
+    pinned_protocol TEXT CHECK (pinned_protocol IN ('webrtc', 'll-hls', 'hls')),
+    pinned_tier     TEXT CHECK (pinned_tier IN ('main', 'sub', 'third')),
     UNIQUE (tenant_id, camera_id),
     FOREIGN KEY (tenant_id, site_id) REFERENCES sites (tenant_id, site_id),
     FOREIGN KEY (tenant_id, device_id) REFERENCES devices (tenant_id, device_id)

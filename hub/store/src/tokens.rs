@@ -15,10 +15,10 @@ pub enum Scope {
     /// Read the registry, states and sessions.
     Read,
     /// Change the registry.
-    Manage,
+    Admin,
 }
 
-words!(Scope: Play = "play", Read = "read", Manage = "manage");
+words!(Scope: Play = "play", Read = "read", Admin = "admin");
 
 /// A credential of another program.
 #[derive(Debug, Clone, PartialEq, Eq)]

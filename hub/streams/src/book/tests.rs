@@ -1,0 +1,259 @@
+use proptest::prelude::*;
+use sluice_runtime::{Clock, uuid_v7};
+
+use super::*;
+
+struct Bench {
+    book: Book,
+    clock: Clock,
+    start: Instant,
+    tenant: TenantId,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let clock = Clock::system();
+        Self {
+            book: Book::default(),
+            clock,
+            start: clock.now(),
+            tenant: TenantId::from_uuid(uuid_v7(&clock)),
+        }
+    }
+
+    fn at(&self, seconds: u64) -> Instant {
+        self.start + Duration::from_secs(seconds)
+    }
+
+    fn view(&self, credential: &str, correlation: &str) -> SessionView {
+        let uuid = uuid_v7(&self.clock);
+        SessionView {
+            id: SessionId::from_uuid(uuid),
+            tenant: self.tenant,
+            camera: CameraId::from_uuid(uuid),
+            tier: Tier::Sub,
+            protocol: Protocol::Webrtc,
+            node: NodeId::from_uuid(uuid),
+            correlation: correlation.into(),
+            credential: credential.into(),
+            user: None,
+            label: credential.into(),
+            on_behalf_of: None,
+            granted_at: UnixMillis(0),
+            phase: Phase::Granted,
+            hints: Hints::default(),
+            qoe: None,
+        }
+    }
+
+    fn granted(&mut self, seconds: u64) -> SessionId {
+        let view = self.view("tok_a", "play_1");
+        let id = view.id;
+        self.book.grant(self.at(seconds), view, None);
+        self.orders();
+        id
+    }
+
+    fn orders(&mut self) -> Vec<Order> {
+        std::iter::from_fn(|| self.book.poll()).collect()
+    }
+
+    fn mine(&self) -> Reach {
+        Reach::Credential(self.tenant, "tok_a".into())
+    }
+}
+
+fn ended_as(orders: &[Order]) -> Option<Ending> {
+    orders.iter().find_map(|order| match order {
+        Order::Changed(SessionView { phase: Phase::Ended(why), .. }) => Some(*why),
+        _ => None,
+    })
+}
+
+#[test]
+fn a_grant_leases_the_feed_before_anything_else() {
+    let mut bench = Bench::new();
+    let view = bench.view("tok_a", "play_1");
+    bench.book.grant(bench.at(0), view.clone(), None);
+    assert_eq!(bench.orders()[0], Order::Lease(view.camera, view.tier));
+    assert_eq!(bench.book.live(), 1);
+}
+
+#[test]
+fn a_token_that_nobody_spends_ends_its_session() {
+    let mut bench = Bench::new();
+    let id = bench.granted(0);
+    bench.book.woke(bench.at(69));
+    assert!(bench.orders().is_empty());
+    bench.book.woke(bench.at(70));
+    let orders = bench.orders();
+    assert_eq!((ended_as(&orders), orders[0] == Order::Revoke(id)), (Some(Ending::Unused), true));
+    assert_eq!(bench.book.live(), 0);
+}
+
+#[test]
+fn a_running_session_outlives_its_token_and_dies_of_age() {
+    let mut bench = Bench::new();
+    let id = bench.granted(0);
+    bench.book.started(id);
+    bench.book.connected(id);
+    bench.orders();
+    bench.book.woke(bench.at(3_600));
+    assert!(bench.orders().is_empty());
+    bench.book.woke(bench.at(24 * 3_600));
+    assert_eq!(ended_as(&bench.orders()), Some(Ending::MaxAge));
+}
+
+#[test]
+fn renewing_leases_again_and_after_the_end_says_so() {
+    let mut bench = Bench::new();
+    let (id, mine) = (bench.granted(0), bench.mine());
+    let view = bench.book.renew(bench.at(60), &mine, id).unwrap();
+    assert_eq!(bench.orders(), [Order::Lease(view.camera, view.tier)]);
+    bench.book.woke(bench.at(100));
+    assert!(bench.orders().is_empty(), "the renewed token may still be spent");
+    bench.book.ended(bench.at(101), id, EndReason::Silence);
+    assert_eq!(bench.book.renew(bench.at(102), &mine, id), Err(Untouchable::Ended));
+    bench.book.woke(bench.at(300));
+    assert_eq!(bench.book.renew(bench.at(301), &mine, id), Err(Untouchable::Unknown));
+}
+
+#[test]
+fn a_session_is_reached_by_its_tenant_its_credential_and_its_request_alone() {
+    let mut bench = Bench::new();
+    let (id, tenant) = (bench.granted(0), bench.tenant);
+    let other = TenantId::from_uuid(uuid_v7(&bench.clock));
+    let strangers = [
+        Reach::Tenant(other),
+        Reach::Credential(other, "tok_a".into()),
+        Reach::Credential(tenant, "tok_b".into()),
+        Reach::Play(tenant, "play_2".into()),
+    ];
+    for stranger in strangers {
+        assert!(bench.book.list(&stranger).is_empty());
+        assert_eq!(bench.book.end(bench.at(1), &stranger, id, Ending::Closed), Err(Untouchable::Unknown));
+    }
+    for reach in [Reach::Tenant(tenant), bench.mine(), Reach::Play(tenant, "play_1".into())] {
+        assert_eq!(bench.book.list(&reach).len(), 1);
+        assert!(bench.book.renew(bench.at(1), &reach, id).is_ok());
+    }
+}
+
+#[test]
+fn ending_twice_is_ending_once() {
+    let mut bench = Bench::new();
+    let (id, mine) = (bench.granted(0), bench.mine());
+    bench.book.end(bench.at(1), &mine, id, Ending::Closed).unwrap();
+    assert_eq!(ended_as(&bench.orders()), Some(Ending::Closed));
+    bench.book.end(bench.at(2), &mine, id, Ending::Closed).unwrap();
+    bench.book.ended(bench.at(2), id, EndReason::Revoked);
+    assert!(bench.orders().is_empty());
+}
+
+#[test]
+fn a_viewer_who_arrives_after_the_end_is_turned_away_at_the_node() {
+    let mut bench = Bench::new();
+    let (id, mine) = (bench.granted(0), bench.mine());
+    bench.book.end(bench.at(1), &mine, id, Ending::Revoked).unwrap();
+    bench.orders();
+    bench.book.started(id);
+    assert_eq!(bench.orders(), [Order::Revoke(id)]);
+}
+
+#[test]
+fn a_start_key_finds_its_session_while_it_lives() {
+    let mut bench = Bench::new();
+    let view = bench.view("tok_a", "play_1");
+    let key = StartKey {
+        tenant: bench.tenant,
+        credential: "tok_a".into(),
+        on_behalf_of: "op".into(),
+        camera: view.camera,
+        client_ref: String::new(),
+    };
+    let id = view.id;
+    bench.book.grant(bench.at(0), view, Some(key.clone()));
+    assert_eq!(bench.book.started_as(&key).map(|view| view.id), Some(id));
+    bench.book.ended(bench.at(1), id, EndReason::Closed);
+    assert!(bench.book.started_as(&key).is_none());
+}
+
+#[test]
+fn a_camera_that_goes_ends_its_sessions_and_no_other() {
+    let mut bench = Bench::new();
+    let (first, second) = (bench.granted(0), bench.granted(0));
+    let camera = bench.book.list(&bench.mine()).iter().find(|view| view.id == first).unwrap().camera;
+    bench.book.end_all(bench.at(1), Ending::CameraGone, |view| view.camera == camera);
+    let left: Vec<_> = bench.book.list(&bench.mine()).iter().map(|view| view.id).collect();
+    assert_eq!(left, [second]);
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Grant,
+    Renew(usize),
+    Started(usize),
+    Connected(usize),
+    NodeEnded(usize),
+    Close(usize),
+    Wait(u16),
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let one = 0..6usize;
+    let step = prop_oneof![
+        3 => Just(Step::Grant),
+        1 => one.clone().prop_map(Step::Renew),
+        2 => one.clone().prop_map(Step::Started),
+        2 => one.clone().prop_map(Step::Connected),
+        1 => one.clone().prop_map(Step::NodeEnded),
+        1 => one.prop_map(Step::Close),
+        2 => (0..2_000u16).prop_map(Step::Wait),
+    ];
+    prop::collection::vec(step, 0..60)
+}
+
+proptest! {
+    /// Whatever happens: every session ends, each end is told once, and in the end nothing is kept.
+    #[test]
+    fn every_session_ends_once_and_nothing_is_left(steps in steps()) {
+        let mut bench = Bench::new();
+        let (mut seconds, mut ids, mut ends) = (0, Vec::new(), HashMap::<SessionId, u32>::new());
+        let mine = bench.mine();
+        let picked = |ids: &[SessionId], n: usize| (!ids.is_empty()).then(|| ids[n % ids.len()]);
+        for step in steps {
+            let at = bench.at(seconds);
+            match step {
+                Step::Grant => {
+                    let view = bench.view("tok_a", "play_1");
+                    ids.push(view.id);
+                    bench.book.grant(at, view, None);
+                }
+                Step::Renew(n) => { picked(&ids, n).map(|id| bench.book.renew(at, &mine, id).is_ok()); }
+                Step::Started(n) => { picked(&ids, n).map(|id| bench.book.started(id)); }
+                Step::Connected(n) => { picked(&ids, n).map(|id| bench.book.connected(id)); }
+                Step::NodeEnded(n) => { picked(&ids, n).map(|id| bench.book.ended(at, id, EndReason::Silence)); }
+                Step::Close(n) => { picked(&ids, n).map(|id| bench.book.end(at, &mine, id, Ending::Closed).is_ok()); }
+                Step::Wait(more) => { seconds += u64::from(more); }
+            }
+            bench.book.woke(bench.at(seconds));
+            prop_assert_eq!(bench.book.live(), bench.book.list(&mine).len());
+            for order in bench.orders() {
+                if let Order::Changed(SessionView { id, phase: Phase::Ended(_), .. }) = order {
+                    *ends.entry(id).or_default() += 1;
+                }
+            }
+        }
+        for _ in 0..2 {
+            seconds += 25 * 3_600;
+            bench.book.woke(bench.at(seconds));
+        }
+        for order in bench.orders() {
+            if let Order::Changed(SessionView { id, phase: Phase::Ended(_), .. }) = order {
+                *ends.entry(id).or_default() += 1;
+            }
+        }
+        prop_assert_eq!((bench.book.live(), bench.book.entries.len(), bench.book.deadline()), (0, 0, None));
+        prop_assert!(ids.iter().all(|id| ends.get(id) == Some(&1)));
+    }
+}
