@@ -1,1 +1,37 @@
-//! sluice-camsim
+//! Virtual cameras: N cameras in one process, each with its tiers on RTSP paths of their own
+//! (`rtsp://host:port/cam/1/main`, `/cam/1/sub`), and every way in which a camera can misbehave, on command.
+//!
+//! They share no media code with Sluice, so that an error of ours cannot cancel itself out.
+//!
+//! ```text
+//! live    picture ─▶ encoder ─▶ packets ─▶ every session        one encoder per (camera, tier), only while watched
+//! replay  one encoded loop per tier, made once ─▶ each session  no encoder runs; no clock in the picture
+//! ```
+//!
+//! A connection is `rtsp::connection` (the shell) around `rtsp::conversation` (pure).
+//! The time burnt into live pictures is read back by [`clock::read`].
+
+mod camera;
+mod camsim;
+pub mod clock;
+mod config;
+mod control;
+mod counters;
+mod encoder;
+mod fault;
+mod font;
+mod live;
+mod packets;
+mod padding;
+mod picture;
+mod replay;
+mod rtsp;
+mod sample;
+mod session_budget;
+
+pub use camera::CameraStatus;
+pub use camsim::{Camera, Camsim, StartError};
+pub use config::{Auth, CamsimConfig, ConfigError, Delivery, ParameterSets, Start, TierConfig};
+pub use counters::Counts;
+pub use fault::{Fault, UnknownFault};
+pub use sluice_ids::Tier;

@@ -1,0 +1,191 @@
+//! Films one tier of one camera while somebody watches. At rest it holds no encoder and no timer.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
+};
+
+use sluice_runtime::{Clock, Shutdown};
+use tokio::sync::{Notify, broadcast};
+
+use crate::{
+    camera::CameraState,
+    config::{Start, TierConfig},
+    encoder::{EncodeError, EncoderSettings, PictureEncoder},
+    packets::ticks,
+    picture::Scene,
+    sample::{Picture, Sample},
+};
+
+/// Pictures a session may lag behind; one that lags further misses the rest up to the next key frame.
+const QUEUE: usize = 32;
+
+/// The handle: who subscribes makes the camera film.
+#[derive(Debug)]
+pub(crate) struct Live {
+    samples: broadcast::Sender<Sample>,
+    wake: Notify,
+    key_wanted: AtomicBool,
+}
+
+impl Live {
+    pub(crate) fn new() -> Self {
+        Self {
+            samples: broadcast::Sender::new(QUEUE),
+            wake: Notify::new(),
+            key_wanted: AtomicBool::new(false),
+        }
+    }
+
+    /// From the next picture on.
+    pub(crate) fn subscribe(&self, start: Start) -> broadcast::Receiver<Sample> {
+        let samples = self.samples.subscribe();
+        if start == Start::KeyFrame {
+            self.key_wanted.store(true, Relaxed);
+        }
+        self.wake.notify_one();
+        samples
+    }
+}
+
+/// The owner of one tier's encoder.
+pub(crate) struct LiveTask {
+    pub(crate) live: Arc<Live>,
+    pub(crate) camera: Arc<CameraState>,
+    pub(crate) tier: TierConfig,
+    pub(crate) clock: Clock,
+    pub(crate) shutdown: Shutdown,
+}
+
+/// What a blocking thread is lent for one picture.
+struct Set {
+    scene: Scene,
+    encoder: PictureEncoder,
+}
+
+/// When pictures are due, and which of them are key frames.
+struct Schedule {
+    fps: u32,
+    gop_frames: u64,
+    start: Start,
+    began: Instant,
+    first: u64,
+    number: u64,
+    since_key: u64,
+}
+
+impl LiveTask {
+    pub(crate) async fn run(self) {
+        loop {
+            tokio::select! { biased;
+                () = self.shutdown.requested() => return,
+                () = self.live.wake.notified() => {}
+            }
+            if let Err(error) = self.film().await {
+                tracing::error!(camera = %self.camera.name, error = %sluice_fault::chain(&error), "a camera cannot film");
+            }
+        }
+    }
+
+    /// Until nobody watches.
+    async fn film(&self) -> Result<(), EncodeError> {
+        if self.live.samples.receiver_count() == 0 {
+            return Ok(());
+        }
+        let settings = EncoderSettings::new(&self.camera.config, self.tier);
+        let scene = Scene::new((self.tier.width, self.tier.height), &self.camera.name, self.camera.index);
+        let mut set = Set { scene, encoder: PictureEncoder::new(settings)? };
+        let mut schedule = Schedule::new(&settings, self.camera.config.start, &self.clock);
+        while self.live.samples.receiver_count() > 0 {
+            tokio::select! { biased;
+                () = self.shutdown.requested() => return Ok(()),
+                () = self.clock.sleep_until(Some(schedule.due())) => {}
+            }
+            let faults = self.camera.faults.borrow().clone();
+            if !faults.stalled {
+                let wanted = self.live.key_wanted.swap(false, Relaxed);
+                let key = schedule.key_due(wanted, faults.key_frames_withheld);
+                let at_ms = self.clock.unix_millis();
+                let (kept, picture) =
+                    self.shoot(set, key, (!faults.frozen).then_some(at_ms), schedule.millis()).await?;
+                set = kept;
+                schedule.shot(picture.key);
+                let ticks = ticks(schedule.number, settings.fps);
+                // An error says that nobody watches any more.
+                let _ = self.live.samples.send(Sample {
+                    picture: Arc::new(picture),
+                    ticks,
+                    captured_at_ms: at_ms,
+                });
+            }
+            schedule.advance(self.clock.now());
+        }
+        Ok(())
+    }
+
+    /// One picture, off the runtime's threads: it takes milliseconds. Without a time the last picture is shot again.
+    async fn shoot(
+        &self,
+        mut set: Set,
+        key: bool,
+        paint: Option<i64>,
+        at: u64,
+    ) -> Result<(Set, Picture), EncodeError> {
+        let clock = self.clock;
+        let shot = tokio::task::spawn_blocking(move || {
+            let began = clock.now();
+            if let Some(unix_millis) = paint {
+                set.scene.paint(unix_millis);
+            }
+            let picture = set.encoder.encode(set.scene.still(), key, at);
+            (set, picture, clock.now() - began)
+        });
+        let (set, picture, took) = shot.await.map_err(|_| EncodeError::Gone)?;
+        self.camera.counters.encoded.count();
+        self.camera.counters.encode_us.add(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
+        Ok((set, picture?))
+    }
+}
+
+impl Schedule {
+    fn new(settings: &EncoderSettings, start: Start, clock: &Clock) -> Self {
+        let fps = settings.fps;
+        // Counted from 1970, so that a camera's timeline and GOP go on while nobody watches.
+        let first = u64::try_from(clock.unix_millis()).unwrap_or(0) * u64::from(fps) / 1_000;
+        let gop_frames = settings.gop_frames;
+        Self { fps, gop_frames, start, began: clock.now(), first, number: first, since_key: gop_frames }
+    }
+
+    fn due(&self) -> Instant {
+        self.began + Duration::from_secs(self.number - self.first) / self.fps
+    }
+
+    /// Milliseconds since the filming began.
+    fn millis(&self) -> u64 {
+        (self.number - self.first) * 1_000 / u64::from(self.fps)
+    }
+
+    fn key_due(&self, wanted: bool, withheld: bool) -> bool {
+        if withheld {
+            return false;
+        }
+        match self.start {
+            Start::KeyFrame => wanted || self.since_key >= self.gop_frames,
+            Start::MidGop => self.number.is_multiple_of(self.gop_frames),
+        }
+    }
+
+    fn shot(&mut self, key: bool) {
+        self.since_key = if key { 1 } else { self.since_key + 1 };
+    }
+
+    /// To the next picture; what a busy machine made us miss is not made up for.
+    fn advance(&mut self, now: Instant) {
+        self.number += 1;
+        let late = now.saturating_duration_since(self.due());
+        self.number += u64::try_from(late.as_millis()).unwrap_or(0) * u64::from(self.fps) / 1_000;
+    }
+}

@@ -1,0 +1,91 @@
+use bytes::{BufMut as _, Bytes, BytesMut};
+
+/// A key frame is sized as this many of the others: what cameras show at a two-second GOP.
+const KEY_WEIGHT: f64 = 8.0;
+/// One filler unit; below the size of an RTP packet, so that none is fragmented.
+const MAX_FILLER: usize = 1_200;
+/// Shorter than this a unit says nothing.
+const MIN_FILLER: usize = 4;
+
+/// Fills a stream up to its bitrate, key frames and others in their proportion.
+/// What the encoder overspent is saved from the filling that follows.
+#[derive(Debug)]
+pub(crate) struct Padding {
+    bytes_per_weight: f64,
+    owed: f64,
+    debt_limit: f64,
+}
+
+impl Padding {
+    /// For `kbps` at `fps` with a key frame every `gop_frames`.
+    pub(crate) fn new(kbps: u32, fps: u32, gop_frames: u64) -> Self {
+        let bytes_per_second = f64::from(kbps) * 125.0;
+        let gop_seconds = gop_frames as f64 / f64::from(fps);
+        let weights = gop_frames as f64 - 1.0 + KEY_WEIGHT;
+        Self {
+            bytes_per_weight: bytes_per_second * gop_seconds / weights,
+            owed: 0.0,
+            debt_limit: 2.0 * bytes_per_second,
+        }
+    }
+
+    /// The filler units (H.264 §7.3.2.7) to send behind a picture of `size` bytes.
+    pub(crate) fn fill(&mut self, key: bool, size: usize) -> Vec<Bytes> {
+        self.owed += self.bytes_per_weight * if key { KEY_WEIGHT } else { 1.0 } - size as f64;
+        self.owed = self.owed.max(-self.debt_limit);
+        let mut units = Vec::new();
+        while self.owed >= MIN_FILLER as f64 {
+            let length = (self.owed as usize).min(MAX_FILLER);
+            self.owed -= length as f64;
+            units.push(filler(length));
+        }
+        units
+    }
+}
+
+fn filler(length: usize) -> Bytes {
+    let mut unit = BytesMut::with_capacity(length);
+    unit.put_u8(12);
+    unit.put_bytes(0xFF, length - 2);
+    unit.put_u8(0x80);
+    unit.freeze()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sent(padding: &mut Padding, pictures: impl Iterator<Item = (bool, usize)>) -> usize {
+        pictures.map(|(key, size)| size + padding.fill(key, size).iter().map(Bytes::len).sum::<usize>()).sum()
+    }
+
+    #[test]
+    fn the_bitrate_is_met_whatever_the_encoder_did() {
+        for (key, other) in [(100, 10), (40_000, 3_000), (20_000, 4_000)] {
+            let mut padding = Padding::new(1_000, 25, 50);
+            let bytes = sent(
+                &mut padding,
+                (0..500).map(|index| if index % 50 == 0 { (true, key) } else { (false, other) }),
+            );
+            let wanted = 20.0 * 125_000.0;
+            assert!((bytes as f64 - wanted).abs() < wanted * 0.02, "{bytes} of {wanted}");
+        }
+    }
+
+    #[test]
+    fn key_frames_are_eight_times_the_others() {
+        let mut padding = Padding::new(1_000, 25, 50);
+        let key = sent(&mut padding, [(true, 500)].into_iter());
+        let other = sent(&mut padding, [(false, 50)].into_iter());
+        assert!((7.9..8.1).contains(&(key as f64 / other as f64)));
+    }
+
+    #[test]
+    fn a_filler_unit_fits_a_packet_and_ends_with_its_stop_bit() {
+        for unit in Padding::new(8_000, 25, 50).fill(true, 0) {
+            assert!(
+                unit.len() <= MAX_FILLER && unit[0] == 12 && unit[1] == 0xFF && unit.last() == Some(&0x80)
+            );
+        }
+    }
+}
