@@ -1,0 +1,203 @@
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+    time::Instant,
+};
+
+use bytes::Bytes;
+use sluice_ids::UnixMillis;
+use sluice_media::AccessUnit;
+use sluice_source::{Event, LineKind, Presentation, State, Status};
+use sluice_wire::{
+    ReasonCode,
+    media::{self, Clock, FlowPhase, FlowState, Gap, Started, StartedFlow},
+    roq::FlowId,
+};
+
+use super::flow_clock::{FlowClock, Point};
+use crate::outbox::Numbered;
+
+/// Turns a source's events into what its subscriber at the node is told. Pure.
+///
+/// Numbers go on upwards over sessions with the camera: the node sees one numbering for each flow, in which a
+/// new session is a gap and an epoch.
+#[derive(Debug)]
+pub(crate) struct Translate {
+    request: u64,
+    flows: Vec<FlowId>,
+    presentation: Option<Arc<Presentation>>,
+    lines: HashMap<usize, Line>,
+    ready: VecDeque<Output>,
+}
+
+#[derive(Debug)]
+pub(crate) enum Output {
+    Started(Started),
+    State(FlowState),
+    Gap(Gap),
+    Clock(Clock),
+    Unit { flow: FlowId, unit: Numbered },
+    Rtcp { flow: FlowId, packet: Bytes },
+}
+
+#[derive(Debug)]
+struct Line {
+    flow: FlowId,
+    clock: FlowClock,
+    /// Added to the source's numbers; a multiple of 65,536.
+    shift: u64,
+    /// The last number that was sent or named.
+    last: Option<u64>,
+    epoch: u32,
+    /// The next unit is the first of a session.
+    fresh: bool,
+}
+
+impl Translate {
+    pub(crate) fn new(request: u64, flows: Vec<FlowId>) -> Self {
+        Self { request, flows, presentation: None, lines: HashMap::new(), ready: VecDeque::new() }
+    }
+
+    pub(crate) fn handle(&mut self, now: Instant, event: Event) {
+        match event {
+            Event::Started { presentation } => {
+                self.presentation = Some(presentation);
+                self.lines.values_mut().for_each(|line| line.fresh = true);
+            }
+            Event::Epoch { line, first_sequence, .. } => self.epoch(line, first_sequence),
+            Event::Unit { line, unit, cached } => self.unit(now, line, unit, cached),
+            Event::Gap { line, from, to } => self.gap(line, from, to),
+            Event::Rtcp { line, packet } => {
+                if let Some(line) = self.lines.get(&line).filter(|line| line.last.is_some()) {
+                    self.ready.push_back(Output::Rtcp { flow: line.flow, packet });
+                }
+            }
+            Event::State(status) => self.state(&status),
+        }
+    }
+
+    pub(crate) fn poll(&mut self) -> Option<Output> {
+        self.ready.pop_front()
+    }
+
+    /// The line's flow; `None` if it was given none.
+    fn line(&mut self, index: usize) -> Option<&mut Line> {
+        if !self.lines.contains_key(&index) {
+            let lines = &self.presentation.as_ref()?.lines;
+            let place = lines.iter().position(|line| line.index == index)?;
+            let flow = *self.flows.get(place)?;
+            let clock = FlowClock::new(lines[place].clock_rate);
+            self.lines.insert(index, Line { flow, clock, shift: 0, last: None, epoch: 0, fresh: true });
+        }
+        self.lines.get_mut(&index)
+    }
+
+    /// Moves the numbers so that they go on above the last one.
+    fn epoch(&mut self, index: usize, first_sequence: u64) {
+        let Some(line) = self.line(index) else { return };
+        line.fresh = true;
+        if let Some(last) = line.last {
+            let cycles = (last + 1).saturating_sub(first_sequence).div_ceil(CYCLE);
+            line.shift = cycles * CYCLE;
+        }
+    }
+
+    fn unit(&mut self, now: Instant, index: usize, unit: Arc<AccessUnit>, cached: bool) {
+        let request = self.request;
+        let presentation = self.presentation.clone();
+        let Some(line) = self.line(index) else { return };
+        let first_sequence = unit.first_sequence + line.shift;
+        let numbered = Numbered { first_sequence, epoch: None, cached, unit };
+        let last = numbered.last_sequence();
+        match line.last {
+            // What was sent already is not sent again.
+            Some(before) if first_sequence <= before => return,
+            Some(before) if first_sequence > before + 1 => {
+                let gap = Gap { flow: line.flow, from: before + 1, to: first_sequence - 1 };
+                line.last = Some(last);
+                self.ready.push_back(Output::Gap(gap));
+            }
+            _ => line.last = Some(last),
+        }
+        self.send(now, index, numbered, request, presentation.as_deref());
+    }
+
+    fn send(
+        &mut self,
+        now: Instant,
+        index: usize,
+        mut unit: Numbered,
+        request: u64,
+        presentation: Option<&Presentation>,
+    ) {
+        let Some(line) = self.lines.get_mut(&index) else { return };
+        let captured = UnixMillis(unit.unit.captured_at_ms);
+        let point = Point { timestamp: unit.unit.rtp_timestamp(), captured };
+        if line.fresh {
+            line.fresh = false;
+            line.epoch += 1;
+            // The first numbering of a flow is told by `started` alone.
+            unit.epoch = (line.epoch > 1).then_some(line.epoch);
+            line.clock.start(now, point);
+            let described = presentation.and_then(|presentation| {
+                let line_info = presentation.lines.iter().find(|line| line.index == index)?;
+                let flow = StartedFlow {
+                    flow: line.flow,
+                    line: describe(line_info),
+                    epoch: line.epoch,
+                    ssrc: unit.unit.ssrc(),
+                    first_sequence: unit.first_sequence,
+                    timestamp: point.timestamp,
+                    captured,
+                };
+                Some(Started { request, sdp: presentation.sdp.clone(), flows: vec![flow] })
+            });
+            self.ready.extend(described.map(Output::Started));
+        } else if let Some(point) = line.clock.handle(now, point) {
+            let clock =
+                Clock { flow: line.flow, timestamp: point.timestamp, captured: point.captured, camera: None };
+            self.ready.push_back(Output::Clock(clock));
+        }
+        self.ready.push_back(Output::Unit { flow: line.flow, unit });
+    }
+
+    fn gap(&mut self, index: usize, from: u64, to: u64) {
+        let Some(line) = self.lines.get_mut(&index) else { return };
+        let Some(last) = line.last else { return };
+        let (from, to) = ((from + line.shift).max(last + 1), to + line.shift);
+        // Before the first unit of a session its numbers say nothing.
+        if !line.fresh && from <= to {
+            line.last = Some(to);
+            self.ready.push_back(Output::Gap(Gap { flow: line.flow, from, to }));
+        }
+    }
+
+    fn state(&mut self, status: &Status) {
+        let state = match status.state {
+            State::Resting => FlowPhase::Resting,
+            State::Off | State::Opening => FlowPhase::Opening,
+            State::Warm | State::Forwarding => FlowPhase::Flowing,
+        };
+        let (code, text) = match &status.reason {
+            Some(reason) => (reason.code.as_str().parse().ok(), reason.text.clone()),
+            None => (Some(ReasonCode::Opening), "the camera is being opened".to_owned()),
+        };
+        self.ready.push_back(Output::State(FlowState { request: self.request, state, code, text }));
+    }
+}
+
+fn describe(line: &sluice_source::Line) -> media::Line {
+    media::Line {
+        index: u32::try_from(line.index).unwrap_or(u32::MAX),
+        kind: match line.kind {
+            LineKind::Video => media::LineKind::Video,
+            LineKind::Audio => media::LineKind::Audio,
+        },
+        encoding: line.encoding.clone(),
+        payload_type: line.payload_type,
+        clock_rate: line.clock_rate,
+        fmtp: line.fmtp.clone(),
+    }
+}
+
+const CYCLE: u64 = 65_536;

@@ -1,0 +1,180 @@
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    sync::Arc,
+    time::Duration,
+};
+
+use sluice_ids::{CameraId, DeviceId, NodeId, Tier, UnixMillis};
+use sluice_runtime::{Clock, TaskScope};
+use sluice_source::Source;
+use sluice_telemetry::Metrics;
+use sluice_trust::DeviceIdentity;
+use sluice_wire::{
+    CAPABILITY, CloseCode,
+    control::{Desired, DesiredNode, EdgeHello, Reported},
+    media,
+};
+use tokio::sync::watch;
+
+use crate::{
+    control::ControlTask,
+    error::UplinkError,
+    media::NodeTask,
+    metrics::UplinkMetrics,
+    status::{Board, LinkStatus, NodeStatus, UplinkStatus},
+    transport::Dialer,
+};
+
+/// The streams that can be sent.
+pub trait Catalogue: Send + Sync {
+    /// The pull of one stream, if there is such a stream.
+    fn source(&self, camera: CameraId, tier: Tier) -> Option<Source>;
+
+    /// All of them.
+    fn offered(&self) -> Vec<(CameraId, Tier)>;
+
+    /// Asks a camera for a key frame, where it can be asked. The asker limits how often.
+    fn request_key_frame(&self, _camera: CameraId, _tier: Tier) {}
+}
+
+/// What an uplink is made of.
+#[derive(Debug, Clone)]
+pub struct UplinkConfig {
+    /// Where control takes links (UDP).
+    pub control: SocketAddr,
+    /// Who we are.
+    pub device: DeviceId,
+    /// What proves it.
+    pub identity: DeviceIdentity,
+    /// The key that secrets for this device are sealed to (X25519).
+    pub seal_public_key: Vec<u8>,
+    /// The program's version, told in the hello.
+    pub version: String,
+}
+
+/// The handle of the links; their tasks end with the scope.
+#[derive(Debug, Clone)]
+pub struct Uplink {
+    desired: watch::Receiver<Option<Desired>>,
+    reported: watch::Sender<Reported>,
+    board: Board,
+}
+
+/// What every link's task has at hand.
+#[derive(Clone)]
+pub(crate) struct Common {
+    pub(crate) clock: Clock,
+    pub(crate) scope: TaskScope,
+    pub(crate) dialer: Arc<Dialer>,
+    pub(crate) catalogue: Arc<dyn Catalogue>,
+    pub(crate) hello: media::EdgeHello,
+    pub(crate) metrics: UplinkMetrics,
+    pub(crate) board: Board,
+}
+
+impl Uplink {
+    /// Dials control, and keeps one link to it and one to each node of the desired state from then on.
+    ///
+    /// # Errors
+    /// When the identity is not fit for TLS or no socket can be opened.
+    pub fn spawn(
+        scope: &TaskScope,
+        clock: Clock,
+        config: UplinkConfig,
+        catalogue: Arc<dyn Catalogue>,
+        metrics: &Metrics,
+    ) -> Result<Self, UplinkError> {
+        let dialer = Arc::new(Dialer::new(&config.identity)?);
+        dialer.endpoint(config.control)?;
+        let now = UnixMillis(clock.unix_millis());
+        let board =
+            Board::new(UplinkStatus { control: LinkStatus::new(config.control, now), nodes: Vec::new() });
+        let (desired_in, desired) = watch::channel(None);
+        let (reported, reports) = watch::channel(Reported::default());
+        let hello = media::EdgeHello {
+            device_id: config.device,
+            version: config.version.clone(),
+            capability: CAPABILITY,
+        };
+        let common = Common {
+            clock,
+            scope: scope.clone(),
+            dialer,
+            catalogue,
+            hello,
+            metrics: UplinkMetrics::register(metrics),
+            board: board.clone(),
+        };
+        let hello = EdgeHello {
+            device_id: config.device,
+            version: config.version,
+            capability: CAPABILITY,
+            seal_public_key: config.seal_public_key,
+        };
+        let control = ControlTask::new(common.clone(), config.control, hello, desired_in, reports);
+        scope.spawn("control-link", control.run());
+        scope.spawn("media-links", keep_nodes(common, desired.clone()));
+        Ok(Self { desired, reported, board })
+    }
+
+    /// What control wants; `None` until it has said so in this process.
+    #[must_use]
+    pub fn desired(&self) -> watch::Receiver<Option<Desired>> {
+        self.desired.clone()
+    }
+
+    /// How the device stands. The newest counts; it is sent when it is worth its bytes.
+    pub fn report(&self, reported: Reported) {
+        self.reported.send_if_modified(|last| {
+            let news = *last != reported;
+            *last = reported;
+            news
+        });
+    }
+
+    /// How the links stand.
+    #[must_use]
+    pub fn status(&self) -> watch::Receiver<UplinkStatus> {
+        self.board.subscribe()
+    }
+}
+
+/// Keeps one task per node of the desired state.
+async fn keep_nodes(common: Common, mut desired: watch::Receiver<Option<Desired>>) {
+    let shutdown = common.scope.shutdown();
+    let mut running: HashMap<NodeId, (SocketAddr, TaskScope)> = HashMap::new();
+    loop {
+        let wanted: Vec<DesiredNode> =
+            desired.borrow_and_update().as_ref().map(|desired| desired.nodes.clone()).unwrap_or_default();
+        running.retain(|node, (address, scope)| {
+            let stays = wanted.iter().any(|other| other.node_id == *node && other.address == *address);
+            if !stays {
+                scope.cancel();
+                common.board.remove_node(*node);
+            }
+            stays
+        });
+        for node in wanted {
+            running.entry(node.node_id).or_insert_with(|| {
+                let scope = common.scope.child();
+                let link = LinkStatus::new(node.address, UnixMillis(common.clock.unix_millis()));
+                common.board.add_node(NodeStatus { node_id: node.node_id, link, subscriptions: 0 });
+                let common = Common { scope: scope.clone(), ..common.clone() };
+                scope.spawn("media-link", NodeTask::new(common, node.node_id, node.address).run());
+                (node.address, scope)
+            });
+        }
+        tokio::select! {
+            () = shutdown.requested() => break,
+            changed = desired.changed() => if changed.is_err() {
+                shutdown.requested().await;
+                break;
+            },
+        }
+    }
+    common.dialer.close(CloseCode::Stopping.number(), "stopping: the edge stops", GOODBYE).await;
+}
+
+/// How long the hub is given to hear that the edge stops.
+const GOODBYE: Duration = Duration::from_millis(300);
