@@ -1,0 +1,180 @@
+use std::{
+    collections::HashMap,
+    future::pending,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use sluice_ids::{CameraId, Tier};
+use sluice_media::{AccessUnit, RtpPacket, Timeline};
+use sluice_wire::ReasonCode;
+use tokio::sync::mpsc;
+
+use super::{FeedEvent, LineInfo, owner::Command};
+
+/// One stream of one camera, as long as this is held: over links that break and cameras that restart.
+#[derive(Debug)]
+pub struct FeedStream {
+    id: FeedNumber,
+    commands: mpsc::Sender<Command>,
+    events: mpsc::Receiver<Raw>,
+    lines: HashMap<usize, Splice>,
+}
+
+/// Names a [`FeedStream`] within this process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct FeedNumber(u64);
+
+/// What a link gives to a feed.
+#[derive(Debug)]
+pub(crate) enum Raw {
+    Started { lines: Vec<LineInfo> },
+    Unit { line: usize, first_sequence: u64, captured_at_ms: i64, packets: Vec<RtpPacket> },
+    Missing { line: usize },
+    State { code: Option<ReasonCode>, text: String },
+    Lost,
+}
+
+/// Events that wait for the feed's owner; what does not fit is missing up to the next key, and counted.
+/// At 25 pictures a second these are five seconds, and the whole cached GOP of a camera at once.
+pub(crate) const EVENTS: usize = 1_024;
+
+impl FeedStream {
+    pub(super) fn open(commands: &mpsc::Sender<Command>, camera: CameraId, tier: Tier) -> Self {
+        static NUMBERS: AtomicU64 = AtomicU64::new(1);
+        let id = FeedNumber(NUMBERS.fetch_add(1, Ordering::Relaxed));
+        let (sender, events) = mpsc::channel(EVENTS);
+        // A full inbox of an owner that never waits means that the process is ending.
+        let _ = commands.try_send(Command::Open { id, camera, tier, events: sender });
+        Self { id, commands: commands.clone(), events, lines: HashMap::new() }
+    }
+
+    /// What comes next. Cancel safe. After the node's shutdown nothing comes.
+    pub async fn next(&mut self) -> FeedEvent {
+        loop {
+            let Some(raw) = self.events.recv().await else { return pending().await };
+            if let Some(event) = self.refine(raw) {
+                return event;
+            }
+        }
+    }
+
+    /// Asks the camera for a key frame, where it can be asked. The asker limits how often.
+    pub fn request_key_frame(&self) {
+        let _ = self.commands.try_send(Command::KeyFrame { id: self.id });
+    }
+
+    fn refine(&mut self, raw: Raw) -> Option<FeedEvent> {
+        match raw {
+            Raw::Started { lines } => {
+                for line in &lines {
+                    let rate = line.clock_rate;
+                    let splice = self.lines.entry(line.index as usize).or_insert_with(|| Splice::new(rate));
+                    splice.set_rate(rate);
+                }
+                Some(FeedEvent::Started { lines })
+            }
+            Raw::Unit { line, first_sequence, captured_at_ms, packets } => {
+                let splice = self.lines.get_mut(&line)?;
+                match splice.unit(first_sequence, captured_at_ms, packets) {
+                    Spliced::Unit(unit) => Some(FeedEvent::Unit { line, unit: Arc::new(unit) }),
+                    Spliced::Broken => Some(FeedEvent::Discontinuity { line }),
+                    Spliced::Skipped => None,
+                }
+            }
+            Raw::Missing { line } => {
+                let splice = self.lines.get_mut(&line)?;
+                splice.lose().then_some(FeedEvent::Discontinuity { line })
+            }
+            Raw::State { code, text } => {
+                self.lines.values_mut().for_each(|splice| splice.await_key = true);
+                let code = code.unwrap_or(ReasonCode::ProtocolError).to_string();
+                Some(FeedEvent::State { code, text })
+            }
+            Raw::Lost => {
+                self.lines.values_mut().for_each(|splice| splice.await_key = true);
+                Some(FeedEvent::Lost)
+            }
+        }
+    }
+}
+
+impl Drop for FeedStream {
+    fn drop(&mut self) {
+        // Should the inbox be full, the owner finds the closed channel by itself.
+        let _ = self.commands.try_send(Command::Close { id: self.id });
+    }
+}
+
+/// One line's time, going on over epochs and links.
+#[derive(Debug)]
+struct Splice {
+    rate: u32,
+    timeline: Timeline,
+    /// What is added to the timeline's ticks.
+    shift: i64,
+    last: Option<Last>,
+    await_key: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Last {
+    ssrc: u32,
+    timestamp: i64,
+    captured_at_ms: i64,
+}
+
+enum Spliced {
+    Unit(AccessUnit),
+    /// The packets are no unit.
+    Broken,
+    /// Before the first key.
+    Skipped,
+}
+
+impl Splice {
+    fn new(rate: u32) -> Self {
+        Self { rate, timeline: Timeline::new(rate), shift: 0, last: None, await_key: true }
+    }
+
+    fn set_rate(&mut self, rate: u32) {
+        if self.rate != rate {
+            *self = Self::new(rate);
+        }
+    }
+
+    /// Whether that is news.
+    fn lose(&mut self) -> bool {
+        !std::mem::replace(&mut self.await_key, true)
+    }
+
+    fn unit(&mut self, first_sequence: u64, captured_at_ms: i64, packets: Vec<RtpPacket>) -> Spliced {
+        let Ok(mut unit) = AccessUnit::from_packets(packets, first_sequence, 0, captured_at_ms) else {
+            return if self.lose() { Spliced::Broken } else { Spliced::Skipped };
+        };
+        unit.timestamp = self.timestamp(&unit);
+        if self.await_key && unit.key.is_none() {
+            return Spliced::Skipped;
+        }
+        self.await_key = false;
+        Spliced::Unit(unit)
+    }
+
+    /// Time goes on from the last unit by what passed at the camera, whoever numbers the packets now.
+    fn timestamp(&mut self, unit: &AccessUnit) -> i64 {
+        let spliced = self.last.filter(|last| last.ssrc != unit.ssrc());
+        if spliced.is_some() {
+            self.timeline = Timeline::new(self.rate);
+        }
+        let ticks = self.timeline.unroll(unit.captured_at_ms, unit.rtp_timestamp());
+        if let Some(last) = spliced {
+            let passed = unit.captured_at_ms.saturating_sub(last.captured_at_ms).max(1);
+            self.shift = last.timestamp + passed.saturating_mul(i64::from(self.rate)) / 1_000 - ticks;
+        }
+        let timestamp = ticks.saturating_add(self.shift);
+        self.last = Some(Last { ssrc: unit.ssrc(), timestamp, captured_at_ms: unit.captured_at_ms });
+        timestamp
+    }
+}
