@@ -21,6 +21,7 @@ class Console {
 
   constructor(root: HTMLElement) {
     this.#root = root;
+    this.#api.language = language;
     this.#api.onSignedOut = () => { this.#leave(); };
   }
 

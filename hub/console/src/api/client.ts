@@ -10,6 +10,8 @@ const CALL_LIMIT_MS = 15_000;
 export class Api {
   /** The session's CSRF token; every change carries it. */
   csrf = "";
+  /** The language texts are wanted in. */
+  language: () => string = () => "en";
   /** Called when the hub no longer knows this console. */
   onSignedOut: () => void = () => undefined;
 
@@ -27,11 +29,16 @@ export class Api {
 
   /** What a request must carry beside its body. */
   headers(): Record<string, string> {
-    return this.csrf === "" ? {} : { "x-sluice-csrf": this.csrf };
+    return this.csrf === "" ? this.#language() : { ...this.#language(), "x-sluice-csrf": this.csrf };
+  }
+
+  /** What the hub explains, it explains in the console's language. */
+  #language(): Record<string, string> {
+    return { "accept-language": this.language() };
   }
 
   async #call<T>(method: string, path: string, body?: unknown): Promise<Result<T>> {
-    const headers: Record<string, string> = { accept: "application/json", ...(method === "GET" ? {} : this.headers()) };
+    const headers: Record<string, string> = { accept: "application/json", ...(method === "GET" ? this.#language() : this.headers()) };
     if (body !== undefined) headers["content-type"] = "application/json";
     let response: Response;
     let value: unknown;

@@ -152,7 +152,7 @@ function toGrant(item: Item | undefined): Grant {
 /** A session that is over: a new one may be asked for. */
 const ENDED = 410;
 /** Asking again changes nothing until a person or the camera does. */
-const FINAL_STATUSES: ReadonlySet<number> = new Set([400, 401, 403, 404, 422]);
+const FINAL_STATUSES: ReadonlySet<number> = new Set([400, 401, 403, 404, 409, 422]);
 
 function refusal(problem: Problem): Grant {
   const status = problem.status ?? 0;

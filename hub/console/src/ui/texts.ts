@@ -128,6 +128,13 @@ export const en = {
   "reason.connect-timeout": "The media node did not answer in time",
   "reason.no-picture": "No picture arrives any more",
   "reason.bad-answer": "The hub's answer was not understood",
+  "reason.camera-unknown": "This camera is not known here any more",
+  "reason.camera-disabled": "The camera is disabled",
+  "reason.codec-unsupported": "This video format cannot be shown in the browser",
+  "reason.node-unavailable": "No media node is available",
+  "reason.sessions-full": "The hub carries no more viewers now",
+  "reason.session-ended": "The session was ended",
+  "reason.forbidden": "This user may not watch this camera",
 } as const;
 
 export type TextKey = keyof typeof en;
@@ -261,4 +268,11 @@ export const ptBR: Readonly<Record<TextKey, string>> = {
   "reason.connect-timeout": "O nó de mídia não respondeu a tempo",
   "reason.no-picture": "Não chega mais imagem",
   "reason.bad-answer": "A resposta do hub não foi compreendida",
+  "reason.camera-unknown": "Esta câmera não é mais conhecida aqui",
+  "reason.camera-disabled": "A câmera está desativada",
+  "reason.codec-unsupported": "Este formato de vídeo não pode ser exibido no navegador",
+  "reason.node-unavailable": "Nenhum nó de mídia está disponível",
+  "reason.sessions-full": "O hub não comporta mais espectadores agora",
+  "reason.session-ended": "A sessão foi encerrada",
+  "reason.forbidden": "Este usuário não pode assistir a esta câmera",
 };

@@ -1,0 +1,126 @@
+import assert from "node:assert/strict";
+import type { BrowserContext, Page } from "playwright-core";
+import type { Probe, Shown } from "../page/probe.ts";
+import { eventually } from "./runner.ts";
+import type { Stack } from "./stack.ts";
+
+declare global {
+  interface Window {
+    probe: Probe;
+  }
+}
+
+/** What a tile says of itself. */
+export interface TileWords {
+  readonly tone: string;
+  readonly player: string;
+  readonly freshness: string;
+  readonly ageMs: number | undefined;
+  readonly word: string;
+  readonly detail: string;
+  readonly source: string;
+  readonly age: string;
+  readonly name: string;
+}
+
+/** The console in one tab, in the words of an operator. */
+export class ConsolePage {
+  readonly page: Page;
+  readonly #stack: Stack;
+
+  constructor(page: Page, stack: Stack) {
+    this.page = page;
+    this.#stack = stack;
+  }
+
+  /** Opens the console over HTTPS and signs in. */
+  static async signedIn(context: BrowserContext, stack: Stack): Promise<ConsolePage> {
+    const console = new ConsolePage(await context.newPage(), stack);
+    await console.page.goto(stack.url);
+    await console.signIn(stack.password);
+    await console.page.waitForSelector(".tile");
+    return console;
+  }
+
+  async signIn(password: string): Promise<void> {
+    await this.page.fill("[name=username]", this.#stack.user);
+    await this.page.fill("[name=password]", password);
+    await this.page.click("button[type=submit]");
+  }
+
+  async open(place: string): Promise<void> {
+    await this.page.goto(`${this.#stack.url}/#/${place}`);
+  }
+
+  /** Presses the play (or stop) button of one tile. */
+  async press(cameraId: string): Promise<void> {
+    await this.page.click(`${tile(cameraId)} .tile-buttons button:first-child`);
+  }
+
+  async pressAll(): Promise<void> {
+    await this.page.click(".wall .toolbar .primary");
+  }
+
+  words(cameraId: string): Promise<TileWords> {
+    return this.page.$eval(tile(cameraId), (element) => {
+      const { tone, player, freshness, ageMs } = (element as HTMLElement).dataset;
+      const text = (part: string): string => element.querySelector(part)?.textContent ?? "";
+      return {
+        tone: tone ?? "", player: player ?? "", freshness: freshness ?? "", ageMs: ageMs === undefined ? undefined : Number(ageMs),
+        word: text(".tile-word"), detail: text(".tile-detail"), source: text(".tile-source"), age: text(".tile-age"), name: text(".tile-name"),
+      };
+    });
+  }
+
+  /** Waits until a tile is live: a moving picture of known age. */
+  async live(cameraId: string, ms = 20_000): Promise<void> {
+    await eventually(ms, async () => {
+      const words = await this.words(cameraId);
+      assert.equal(words.tone, "live", JSON.stringify(words));
+    });
+  }
+
+  /** Waits until a tile no longer claims to be live, and says so in words that match. */
+  async says(cameraId: string, pattern: RegExp, ms = 20_000): Promise<TileWords> {
+    return eventually(ms, async () => {
+      const words = await this.words(cameraId);
+      assert.notEqual(words.tone, "live", JSON.stringify(words));
+      assert.match(`${words.word} ${words.detail}`, pattern);
+      return words;
+    });
+  }
+
+  clocks(): Promise<Record<string, number | undefined>> {
+    return this.page.evaluate(() => window.probe.clocks());
+  }
+
+  /** The burnt-in clocks of these cameras go forward. */
+  async clocksAdvance(cameraIds: readonly string[], ms = 15_000): Promise<void> {
+    const first = await eventually(ms, () => this.#clocksOf(cameraIds));
+    await eventually(ms, async () => {
+      const now = await this.#clocksOf(cameraIds);
+      cameraIds.forEach((id, at) => { assert.ok((now[at] ?? 0) >= (first[at] ?? Infinity) + 500, `${id}: ${String(first[at])} → ${String(now[at])}`); });
+    });
+  }
+
+  async #clocksOf(cameraIds: readonly string[]): Promise<number[]> {
+    const clocks = await this.clocks();
+    return cameraIds.map((id) => {
+      const clock = clocks[id];
+      assert.ok(clock !== undefined, `no clock in the picture of ${id}`);
+      return clock;
+    });
+  }
+
+  async record(cameraId: string): Promise<void> {
+    await this.page.evaluate((id) => { window.probe.record(id); }, cameraId);
+  }
+
+  shown(cameraId: string): Promise<readonly Shown[]> {
+    return this.page.evaluate((id) => window.probe.shown(id), cameraId);
+  }
+}
+
+function tile(cameraId: string): string {
+  return `.tile[data-camera="${cameraId}"]`;
+}

@@ -1,0 +1,74 @@
+import { BAND_CELLS, readClock } from "./clock.ts";
+
+/** One picture as it came onto the screen. */
+export interface Shown {
+  /** When it was to be on the screen, unix ms. */
+  readonly at: number;
+  /** Burnt-in time, unix ms. */
+  readonly clock: number;
+}
+
+/** What tests ask a page about its videos. */
+export interface Probe {
+  /** The burnt-in time on the screen now, by camera. */
+  clocks(): Record<string, number | undefined>;
+  /** Records every picture of a camera's tile from now on. */
+  record(cameraId: string): void;
+  /** What was recorded so far. */
+  shown(cameraId: string): readonly Shown[];
+}
+
+declare global {
+  interface Window {
+    probe: Probe;
+    /** Where a test changed the page's clock: how to get the true time. */
+    trueTimeOrigin?: number;
+  }
+}
+
+const canvas = new OffscreenCanvas(16, 16);
+const recorded = new Map<string, Shown[]>();
+
+function video(cameraId: string): HTMLVideoElement | null {
+  return document.querySelector(`[data-camera="${cameraId}"] video`);
+}
+
+function clockOf(element: HTMLVideoElement): number | undefined {
+  const { videoWidth: width } = element;
+  if (width === 0) return undefined;
+  const height = Math.ceil((BAND_CELLS * width) / 80);
+  canvas.width = width;
+  canvas.height = height;
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  context?.drawImage(element, 0, 0, width, height, 0, 0, width, height);
+  const image = context?.getImageData(0, 0, width, height);
+  return image && readClock(image.data, width);
+}
+
+window.probe = {
+  clocks() {
+    const tiles = [...document.querySelectorAll<HTMLElement>(".tile[data-camera]")];
+    return Object.fromEntries(tiles.map((tile) => {
+      const element = tile.querySelector("video");
+      return [tile.dataset.camera ?? "", element === null ? undefined : clockOf(element)];
+    }));
+  },
+  record(cameraId) {
+    const list: Shown[] = [];
+    recorded.set(cameraId, list);
+    let element: HTMLVideoElement | null = null;
+    const next = (): void => {
+      element?.requestVideoFrameCallback((_now, metadata) => {
+        const clock = element === null ? undefined : clockOf(element);
+        const origin = window.trueTimeOrigin ?? performance.timeOrigin;
+        if (clock !== undefined) list.push({ at: origin + metadata.expectedDisplayTime, clock });
+        next();
+      });
+    };
+    element = video(cameraId);
+    next();
+  },
+  shown(cameraId) {
+    return recorded.get(cameraId) ?? [];
+  },
+};
