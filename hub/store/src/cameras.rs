@@ -4,7 +4,7 @@ use rusqlite::{Connection, Row, params};
 use sluice_ids::{CameraId, DeviceId, SiteId, TenantId, Tier, UnixMillis};
 
 use crate::{
-    Page, PageOf, Store, StoreError, devices,
+    Device, Page, PageOf, Store, StoreError, devices,
     page::{all, one, run},
     row::{self, words},
 };
@@ -135,6 +135,15 @@ pub struct CameraChange {
     pub pins: Option<Pins>,
 }
 
+/// Everything that should be pulled, and by whom.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Registry {
+    /// Every device with its cameras.
+    pub devices: Vec<(Device, Vec<Camera>)>,
+    /// The cameras that nodes pull.
+    pub node_cameras: Vec<Camera>,
+}
+
 impl Via {
     /// The device, if one pulls it.
     #[must_use]
@@ -211,24 +220,37 @@ impl Store {
         .await
     }
 
-    /// What a device should pull (disabled cameras it should not), and the generation of that, as one snapshot; `None` if there is no such device.
-    pub async fn device_cameras(&self, id: DeviceId) -> Result<Option<(u64, Vec<Camera>)>, StoreError> {
+    /// A device and its cameras, disabled ones too, as one snapshot; `None` if there is no such device.
+    pub async fn device_with_cameras(
+        &self,
+        id: DeviceId,
+    ) -> Result<Option<(Device, Vec<Camera>)>, StoreError> {
         self.read(move |connection| {
-            let generation = "SELECT desired_generation FROM devices WHERE device_id = ?1";
-            let device = one(connection, generation, [id.to_string()], |row| row.get::<_, i64>(0))?;
-            let Some(generation) = device else { return Ok(None) };
-            let query = "SELECT * FROM cameras WHERE device_id = ?1 AND enabled = 1 ORDER BY camera_id";
+            let Some(device) = devices::by_id(connection, id)? else { return Ok(None) };
+            let query = "SELECT * FROM cameras WHERE device_id = ?1 ORDER BY camera_id";
             let cameras = all(connection, query, [id.to_string()], read)?;
-            Ok(Some((generation.unsigned_abs(), with_tiers(connection, cameras)?)))
+            Ok(Some((device, with_tiers(connection, cameras)?)))
         })
         .await
     }
 
-    /// Every camera of every tenant. For reconcilers, not for requests.
-    pub async fn all_cameras(&self) -> Result<Vec<Camera>, StoreError> {
+    /// Every device and camera of every tenant, as one snapshot. For reconcilers, not for requests.
+    pub async fn registry(&self) -> Result<Registry, StoreError> {
         self.read(|connection| {
             let cameras = all(connection, "SELECT * FROM cameras ORDER BY camera_id", [], read)?;
-            with_tiers(connection, cameras)
+            let mut registry = Registry::default();
+            let mut by_device: HashMap<DeviceId, Vec<Camera>> = HashMap::new();
+            for camera in with_tiers(connection, cameras)? {
+                match camera.via {
+                    Via::Device(device) => by_device.entry(device).or_default().push(camera),
+                    Via::Node => registry.node_cameras.push(camera),
+                }
+            }
+            for device in devices::all_rows(connection)? {
+                let cameras = by_device.remove(&device.id).unwrap_or_default();
+                registry.devices.push((device, cameras));
+            }
+            Ok(registry)
         })
         .await
     }

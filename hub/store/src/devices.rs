@@ -73,11 +73,6 @@ impl Store {
         self.read(move |connection| by_id(connection, id)).await
     }
 
-    /// Every device of every tenant. For reconcilers, not for requests.
-    pub async fn all_devices(&self) -> Result<Vec<Device>, StoreError> {
-        self.read(|connection| all(connection, "SELECT * FROM devices ORDER BY device_id", [], read)).await
-    }
-
     /// The tenant's devices.
     pub async fn devices(
         &self,
@@ -141,6 +136,25 @@ impl Store {
         .await
     }
 
+    /// Notes where the nodes are that devices dial. If that is news, every device has something else to do:
+    /// their generations grow. Whether it was news.
+    pub async fn note_nodes(&self, nodes: String) -> Result<bool, StoreError> {
+        self.write(move |connection| {
+            let known = "SELECT value FROM settings WHERE key = ?1 ORDER BY tenant_id LIMIT 1";
+            let known = one(connection, known, [NODES], |row| row.get::<_, String>(0))?;
+            if known.as_ref() == Some(&nodes) {
+                return Ok(false);
+            }
+            let note = "INSERT INTO settings (tenant_id, key, value)
+                        SELECT tenant_id, ?1, ?2 FROM tenants WHERE true ORDER BY tenant_id LIMIT 1
+                        ON CONFLICT DO UPDATE SET value = excluded.value";
+            run(connection, note, params![NODES, nodes])?;
+            run(connection, "UPDATE devices SET desired_generation = desired_generation + 1", [])?;
+            Ok(true)
+        })
+        .await
+    }
+
     /// Shuts a device out. Whether it exists.
     pub async fn revoke_device(&self, tenant: TenantId, id: DeviceId) -> Result<bool, StoreError> {
         let now = self.now();
@@ -171,7 +185,11 @@ pub(crate) fn bump(connection: &Connection, id: DeviceId) -> Result<(), StoreErr
     Ok(())
 }
 
-fn by_id(connection: &Connection, id: DeviceId) -> Result<Option<Device>, StoreError> {
+pub(crate) fn all_rows(connection: &Connection) -> Result<Vec<Device>, StoreError> {
+    all(connection, "SELECT * FROM devices ORDER BY device_id", [], read)
+}
+
+pub(crate) fn by_id(connection: &Connection, id: DeviceId) -> Result<Option<Device>, StoreError> {
     one(connection, "SELECT * FROM devices WHERE device_id = ?1", [id.to_string()], read)
 }
 
@@ -194,3 +212,6 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Device> {
         revoked_at: row::optional_time(row, "revoked_at")?,
     })
 }
+
+/// The setting, of the tenant that operates the hub, that [`Store::note_nodes`] keeps.
+const NODES: &str = "fleet.nodes";

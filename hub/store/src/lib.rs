@@ -29,13 +29,12 @@ mod tenants;
 #[cfg(test)]
 mod testing;
 mod tokens;
-mod user_role;
 mod users;
 mod writer;
 
 pub use audit::{AuditBreak, AuditEntry, AuditHead, AuditRow};
 pub use bootstrap::{Bootstrap, Bootstrapped};
-pub use cameras::{Camera, CameraChange, CameraTier, DEFAULT_LINGER, NewCamera, Pins, Via, Warm};
+pub use cameras::{Camera, CameraChange, CameraTier, DEFAULT_LINGER, NewCamera, Pins, Registry, Via, Warm};
 pub use console_sessions::ConsoleSession;
 pub use devices::{Device, NewDevice};
 pub use error::{DatabaseError, OpenError, StoreError};

@@ -8,8 +8,12 @@ async fn a_camera_reads_back_as_it_was_made_and_its_device_has_more_to_do() {
     let camera = store.create_camera(bench.ours, bench.new_camera()).await.unwrap();
     assert_eq!(camera.tiers.iter().map(|tier| tier.tier).collect::<Vec<_>>(), [Tier::Main, Tier::Sub]);
     assert_eq!(store.camera(bench.ours, camera.id).await.unwrap(), Some(camera.clone()));
-    assert_eq!(store.device_cameras(bench.device).await.unwrap(), Some((2, vec![camera.clone()])));
-    assert_eq!(store.all_cameras().await.unwrap(), [camera]);
+    let (device, cameras) = store.device_with_cameras(bench.device).await.unwrap().unwrap();
+    assert_eq!((device.desired_generation, &cameras), (2, &vec![camera.clone()]));
+    let beside = NewCamera { via: Via::Node, ..bench.new_camera() };
+    let beside = store.create_camera(bench.ours, beside).await.unwrap();
+    let registry = store.registry().await.unwrap();
+    assert_eq!((registry.devices, registry.node_cameras), (vec![(device, cameras)], vec![beside]));
 }
 
 #[tokio::test]
@@ -21,7 +25,8 @@ async fn every_change_grows_the_generation_of_every_device_concerned() {
     store.create_device(bench.ours, new).await.unwrap();
     let camera = store.create_camera(bench.ours, bench.new_camera()).await.unwrap().id;
     let generations = async || {
-        let of = async |device| store.device_cameras(device).await.unwrap().unwrap().0;
+        let of =
+            async |device| store.device_with_cameras(device).await.unwrap().unwrap().0.desired_generation;
         (of(bench.device).await, of(other).await)
     };
     assert_eq!(generations().await, (2, 1));
@@ -127,4 +132,27 @@ async fn a_device_tells_its_key_and_version_and_can_be_shut_out() {
     assert!(store.revoke_device(bench.ours, bench.device).await.unwrap());
     let page = store.devices(bench.ours, PageOf::first(10)).await.unwrap();
     assert!(page.items[0].revoked_at.is_some() && page.items[0].last_seen_at.is_some());
+}
+
+#[tokio::test]
+async fn a_camera_keeps_what_its_owner_laid_down() {
+    let bench = bench().await;
+    let store = &bench.store;
+    let camera = store.create_camera(bench.ours, bench.new_camera()).await.unwrap();
+    assert!(camera.enabled && camera.pins == Pins::default());
+    let pins = Pins { protocol: Some("webrtc".into()), tier: Some(Tier::Main) };
+    let change = CameraChange { enabled: Some(false), pins: Some(pins.clone()), ..CameraChange::default() };
+    store.update_camera(bench.ours, camera.id, change).await.unwrap();
+    let kept = store.camera(bench.ours, camera.id).await.unwrap().unwrap();
+    assert_eq!((kept.enabled, kept.pins), (false, pins));
+}
+
+#[tokio::test]
+async fn nodes_that_moved_give_every_device_something_to_do() {
+    let bench = bench().await;
+    let store = &bench.store;
+    assert!(store.note_nodes("node_1 10.0.0.1:14433".into()).await.unwrap());
+    assert!(!store.note_nodes("node_1 10.0.0.1:14433".into()).await.unwrap());
+    assert!(store.note_nodes("node_1 10.0.0.9:14433".into()).await.unwrap());
+    assert_eq!(store.device_by_id(bench.device).await.unwrap().unwrap().desired_generation, 3);
 }

@@ -57,7 +57,7 @@ async fn a_write_that_panics_is_undone_and_the_store_lives_on() {
         })
         .await;
     assert!(matches!(panicked, Err(StoreError::Unavailable)));
-    assert_eq!(bench.store.all_devices().await.unwrap().len(), 1);
+    assert_eq!(bench.store.registry().await.unwrap().devices.len(), 1);
     assert!(bench.store.create_site(tenant, "yard".into()).await.is_ok());
 }
 
@@ -66,7 +66,7 @@ async fn what_was_answered_is_there_after_a_restart() {
     let bench = bench().await;
     let path = bench.dir.path().join("hub.db");
     let again = Store::open(&path, Clock::system()).unwrap();
-    assert_eq!(again.all_devices().await.unwrap()[0].id, bench.device);
+    assert_eq!(again.registry().await.unwrap().devices[0].0.id, bench.device);
     assert_eq!(again.tenants().await.unwrap().len(), 2);
 }
 

@@ -1,0 +1,40 @@
+use sluice_hub_store::{Camera, Device, Warm};
+use sluice_ids::Tier;
+use sluice_wire::{
+    control::{self, Desired, DesiredCamera, DesiredNode, DesiredTier},
+    node::Assignment,
+};
+
+/// What the device should do, by the registry.
+pub(crate) fn document(device: &Device, cameras: &[Camera], node: &DesiredNode) -> Desired {
+    Desired {
+        generation: device.desired_generation,
+        cameras: cameras.iter().filter(|camera| camera.enabled).map(camera).collect(),
+        nodes: vec![node.clone()],
+    }
+}
+
+/// Who announces the camera to the node; `None` where a node pulls it, or nobody.
+pub(crate) fn assignment(camera: &Camera) -> Option<Assignment> {
+    let tiers: Vec<Tier> = camera.tiers.iter().map(|tier| tier.tier).collect();
+    let device = camera.via.device().filter(|_| camera.enabled);
+    device.map(|device| Assignment { device, camera: camera.id, tiers, linger: camera.linger })
+}
+
+fn camera(camera: &Camera) -> DesiredCamera {
+    let tier = |tier: &sluice_hub_store::CameraTier| DesiredTier { tier: tier.tier, url: tier.url.clone() };
+    DesiredCamera {
+        camera_id: camera.id,
+        name: camera.name.clone(),
+        tiers: camera.tiers.iter().map(tier).collect(),
+        username: camera.username.clone().unwrap_or_default(),
+        sealed_password: camera.sealed_password.clone().unwrap_or_default(),
+        warm: match camera.warm {
+            Warm::All => control::Warm::All,
+            Warm::Sub => control::Warm::Sub,
+            Warm::Main => control::Warm::Main,
+            Warm::None => control::Warm::None,
+        },
+        linger: camera.linger,
+    }
+}

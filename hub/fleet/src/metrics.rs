@@ -1,0 +1,27 @@
+use sluice_telemetry::{Metrics, prometheus_client::metrics::counter::Counter};
+
+/// What the fleet counts. Devices online are `links_up - links_down`.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct FleetMetrics {
+    pub(crate) links_up: Counter,
+    pub(crate) links_down: Counter,
+    pub(crate) reports: Counter,
+    pub(crate) documents: Counter,
+    pub(crate) events: Counter,
+    pub(crate) overflows: Counter,
+}
+
+impl FleetMetrics {
+    pub(crate) fn register(metrics: &Metrics) -> Self {
+        let made = Self::default();
+        metrics.register("fleet", |registry| {
+            registry.register("links_up", "Control links taken", made.links_up.clone());
+            registry.register("links_down", "Control links that ended", made.links_down.clone());
+            registry.register("reports", "Reports of devices", made.reports.clone());
+            registry.register("documents", "Desired documents sent", made.documents.clone());
+            registry.register("events", "Changes of state told to listeners", made.events.clone());
+            registry.register("overflows", "Messages that found a full queue", made.overflows.clone());
+        });
+        made
+    }
+}
