@@ -5,11 +5,11 @@ use std::{
 };
 
 use str0m::{
-    Candidate, Event, Input, Output, Rtc, RtcConfig, RtcError,
+    Candidate, Rtc, RtcConfig,
     change::SdpOffer,
     config::{CryptoProvider, DtlsCert},
     format::Codec,
-    media::{Media, MediaKind, Mid, Pt},
+    media::{Media, Mid, Pt},
     net::TcpType,
     rtp::{Extension, ExtensionMap},
 };
@@ -52,7 +52,7 @@ impl Negotiator {
         let parsed = SdpOffer::from_sdp_string(&offer).map_err(malformed)?;
         let mut rtc = self.session(now);
         let answer = rtc.sdp_api().accept_offer(parsed).map_err(malformed)?.to_sdp_string();
-        let (mid, pt) = video(&mut rtc, now, &offer)?;
+        let (mid, pt) = video(&rtc, &offer)?;
         let ufrag = {
             let mut api = rtc.direct_api();
             let stream = api.stream_tx_by_mid(mid, None).ok_or_else(|| malformed("it asks for simulcast"))?;
@@ -156,33 +156,29 @@ fn screen(offer: &str) -> Result<String, OfferError> {
     Ok(kept.flat_map(|line| [line.trim_end(), "\r\n"]).collect())
 }
 
-/// The first m-line that takes our video, and the payload type to send with.
-fn video(rtc: &mut Rtc, now: Instant, offer: &str) -> Result<(Mid, Pt), OfferError> {
-    let lines = added(rtc, now).map_err(malformed)?;
-    let taken = |rtc: &Rtc, mid: &Mid| {
-        rtc.media(*mid)
-            .is_some_and(|media| media.kind() == MediaKind::Video && media.direction().is_sending())
-    };
-    let mut asked = lines.into_iter().filter(|mid| taken(rtc, mid)).peekable();
+/// The first m-line that takes our video, and the payload type to send with. Str0m tells of the lines by an
+/// event only when DTLS stands, so they are found in the offer.
+fn video(rtc: &Rtc, offer: &str) -> Result<(Mid, Pt), OfferError> {
+    let asked =
+        video_mids(offer).filter_map(|mid| rtc.media(mid)).filter(|media| media.direction().is_sending());
+    let mut asked = asked.peekable();
     if asked.peek().is_none() {
         return Err(OfferError::NoVideo);
     }
     asked
-        .find_map(|mid| Some((mid, payload_type(rtc, rtc.media(mid)?)?)))
+        .find_map(|media| Some((media.mid(), payload_type(rtc, media)?)))
         .ok_or_else(|| OfferError::CodecUnsupported { offered: video_formats(offer) })
 }
 
-/// Str0m tells of the offered lines on the first poll.
-fn added(rtc: &mut Rtc, now: Instant) -> Result<Vec<Mid>, RtcError> {
-    rtc.handle_input(Input::Timeout(now))?;
-    let mut lines = Vec::new();
-    loop {
-        match rtc.poll_output()? {
-            Output::Event(Event::MediaAdded(added)) => lines.push(added.mid),
-            Output::Timeout(_) => return Ok(lines),
-            _ => {}
+/// The names of the video m-lines.
+fn video_mids(offer: &str) -> impl Iterator<Item = Mid> {
+    let mut in_video = false;
+    offer.lines().filter_map(move |line| {
+        if line.starts_with("m=") {
+            in_video = line.starts_with("m=video ");
         }
-    }
+        line.strip_prefix("a=mid:").filter(|_| in_video).map(|mid| Mid::from(mid.trim()))
+    })
 }
 
 /// Browsers decode by payload type, whatever profile it names: the most common one that both sides know. Str0m

@@ -38,7 +38,9 @@ impl Timeline {
             Some(last) => {
                 let ticks = timestamp.saturating_sub(last.timestamp);
                 let elapsed = captured_at_ms.saturating_sub(last.captured_at_ms).saturating_mul(TICKS_PER_MS);
-                if ticks <= 0 || ticks.saturating_sub(elapsed).saturating_abs() > JUMP {
+                if !(1..=LONGEST_PAUSE).contains(&ticks)
+                    || ticks.saturating_sub(elapsed).saturating_abs() > JUMP
+                {
                     // The camera began a new clock: go on by the time that passed at the edge.
                     self.offset = last.out.saturating_add(elapsed.clamp(1, JUMP)).saturating_sub(timestamp);
                 }
@@ -80,6 +82,8 @@ const TICKS_PER_MS: i64 = 90;
 /// Longer disagreement between a camera's clock and ours is a new clock. Shorter ones are stalls of a camera,
 /// whose frames arrive late in a bunch and must keep their places.
 const JUMP: i64 = 10 * 90_000;
+/// A day without a picture is a new clock too, whatever the clocks say.
+const LONGEST_PAUSE: i64 = 24 * 3_600 * 90_000;
 
 #[cfg(test)]
 mod tests {

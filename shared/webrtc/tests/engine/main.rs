@@ -1,0 +1,9 @@
+//! The engine against WebRTC peers over real loopback sockets.
+
+#![expect(clippy::unwrap_used, reason = "a test ends at what fails")]
+
+mod deliver;
+mod hostile;
+mod leave;
+mod negotiate;
+mod stage;

@@ -1,0 +1,38 @@
+//! `sluice-load`: headless viewers against a hub.
+
+mod whep;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Headless viewers that measure what a hub delivers.
+#[derive(Debug, Parser)]
+#[command(name = "sluice-load", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Watch one camera with many WebRTC viewers
+    Whep(whep::Args),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    // reqwest and str0m bring different crypto libraries; TLS is to use ring.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let done = match Cli::parse().command {
+        Command::Whep(args) => whep::run(args).await,
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ =
+                std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("sluice-load: {error:#}\n"));
+            ExitCode::FAILURE
+        }
+    }
+}

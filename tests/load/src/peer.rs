@@ -1,0 +1,280 @@
+use std::{
+    collections::VecDeque,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result};
+use sluice_runtime::Clock;
+use str0m::{
+    Event as RtcEvent, Input, Output, Rtc, RtcConfig,
+    change::{SdpAnswer, SdpPendingOffer},
+    channel::ChannelId,
+    media::{Direction, KeyframeRequestKind, MediaKind},
+    net::Receive,
+    rtp::Ssrc,
+};
+
+use crate::transport::{Link, Transport};
+
+/// One WebRTC receiver of H.264 with a data channel, as a player is one.
+pub struct Peer {
+    clock: Clock,
+    rtc: Rtc,
+    link: Link,
+    pending: Option<SdpPendingOffer>,
+    channel: Option<ChannelId>,
+    ssrc: Option<Ssrc>,
+    events: VecDeque<Event>,
+    outgoing: VecDeque<(SocketAddr, Vec<u8>)>,
+    deadline: Instant,
+    lose: u32,
+    buffer: Box<[u8]>,
+}
+
+/// What a peer sees.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// ICE and DTLS stand.
+    Connected,
+    /// A media packet, decrypted.
+    Packet(Packet),
+    /// The data channel is open.
+    ChannelOpen,
+    /// Text on the data channel.
+    Text(String),
+    /// The other side closed.
+    Closed,
+}
+
+/// One RTP packet.
+#[derive(Debug, Clone)]
+pub struct Packet {
+    /// Extended sequence number.
+    pub sequence: u64,
+    /// RTP timestamp.
+    pub timestamp: u32,
+    /// Last packet of its frame.
+    pub marker: bool,
+    /// Payload type.
+    pub payload_type: u8,
+    /// Without the header.
+    pub payload: Arc<[u8]>,
+    /// When it was received.
+    pub at: Instant,
+}
+
+impl Peer {
+    /// A peer on an address of this machine, and its SDP offer.
+    ///
+    /// # Errors
+    /// When no socket is to be had.
+    pub async fn offer(clock: Clock, transport: Transport, ip: IpAddr) -> Result<(Self, String)> {
+        let link = Link::open(transport, ip).await?;
+        let now = clock.now();
+        let mut rtc = RtcConfig::new()
+            .set_crypto_provider(Arc::new(str0m::crypto::from_feature_flags()))
+            .set_rtp_mode(true)
+            .clear_codecs()
+            .enable_h264(true)
+            .build(now);
+        rtc.add_local_candidate(link.candidate()?);
+        let mut changes = rtc.sdp_api();
+        changes.add_media(MediaKind::Video, Direction::RecvOnly, None, None, None);
+        changes.add_channel(CHANNEL.to_owned());
+        let (offer, pending) = changes.apply().context("an offer has changes")?;
+        let peer = Self {
+            clock,
+            rtc,
+            link,
+            pending: Some(pending),
+            channel: None,
+            ssrc: None,
+            events: VecDeque::new(),
+            outgoing: VecDeque::new(),
+            deadline: now,
+            lose: 0,
+            buffer: vec![0; 2_048].into_boxed_slice(),
+        };
+        Ok((peer, offer.to_sdp_string()))
+    }
+
+    /// Takes the answer and begins to connect.
+    ///
+    /// # Errors
+    /// When the answer does not fit the offer, or ICE-TCP is wanted and not offered.
+    pub async fn accept(&mut self, answer: &str) -> Result<()> {
+        self.link.connect(answer).await?;
+        let pending = self.pending.take().context("one answer for one offer")?;
+        let answer = SdpAnswer::from_sdp_string(answer).context("parse the answer")?;
+        self.rtc.sdp_api().accept_answer(pending, answer).context("take the answer")?;
+        self.deadline = self.clock.now();
+        Ok(())
+    }
+
+    /// The next event, or `None` when `until` comes first.
+    ///
+    /// # Errors
+    /// When the session or its socket breaks.
+    pub async fn next(&mut self, until: Instant) -> Result<Option<Event>> {
+        loop {
+            self.drain().await?;
+            if let Some(event) = self.events.pop_front() {
+                return Ok(Some(event));
+            }
+            let now = self.clock.now();
+            if now >= until {
+                return Ok(None);
+            }
+            let wake = self.deadline.min(until);
+            tokio::select! {
+                received = self.link.receive(&mut self.buffer) => {
+                    let (length, source) = received?;
+                    self.take(length, source)?;
+                    self.take_waiting()?;
+                }
+                () = self.clock.sleep_until(Some(wake)) => {
+                    self.rtc.handle_input(Input::Timeout(self.clock.now()))?;
+                }
+            }
+        }
+    }
+
+    /// Events until one is `wanted`, at most for `limit`.
+    ///
+    /// # Errors
+    /// When the session breaks or the limit passes.
+    pub async fn until<T>(
+        &mut self,
+        limit: Duration,
+        mut wanted: impl FnMut(&Event) -> Option<T>,
+    ) -> Result<T> {
+        let until = self.clock.now() + limit;
+        loop {
+            let event = self.next(until).await?.context("it did not come in time")?;
+            if let Some(found) = wanted(&event) {
+                return Ok(found);
+            }
+        }
+    }
+
+    /// The next `count` media packets are lost on their way.
+    pub fn lose(&mut self, count: u32) {
+        self.lose = count;
+    }
+
+    /// Asks the sender for a key frame (PLI).
+    pub fn request_key_frame(&mut self) {
+        if let Some(ssrc) = self.ssrc
+            && let Some(stream) = self.rtc.direct_api().stream_rx(&ssrc)
+        {
+            stream.request_keyframe(KeyframeRequestKind::Pli);
+            self.deadline = self.clock.now();
+        }
+    }
+
+    /// Sends text over the data channel; `false` if it is not open.
+    pub fn say(&mut self, text: &str) -> bool {
+        self.deadline = self.clock.now();
+        let channel = self.channel.and_then(|id| self.rtc.channel(id));
+        channel.is_some_and(|mut channel| channel.write(false, text.as_bytes()).unwrap_or(false))
+    }
+
+    /// The address its packets come from.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.link.local()
+    }
+
+    /// Says farewell by DTLS, as a page does that closes its connection.
+    ///
+    /// # Errors
+    /// When the socket breaks.
+    pub async fn close(&mut self) -> Result<()> {
+        self.rtc.close()?;
+        self.rtc.handle_input(Input::Timeout(self.clock.now()))?;
+        self.drain().await
+    }
+
+    fn take_waiting(&mut self) -> Result<()> {
+        for _ in 0..AT_ONCE {
+            let Some((length, source)) = self.link.try_receive(&mut self.buffer) else { break };
+            self.take(length, source)?;
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, length: usize, source: SocketAddr) -> Result<()> {
+        let packet = &self.buffer[..length];
+        if self.lose > 0 && is_media(packet) {
+            self.lose -= 1;
+            return Ok(());
+        }
+        let Ok(receive) = Receive::new(self.link.protocol(), source, self.link.local(), packet) else {
+            return Ok(());
+        };
+        self.rtc.handle_input(Input::Receive(self.clock.now(), receive))?;
+        // Each input is drained before the next, as str0m asks.
+        self.poll()
+    }
+
+    fn poll(&mut self) -> Result<()> {
+        loop {
+            match self.rtc.poll_output()? {
+                Output::Timeout(at) => {
+                    self.deadline = at;
+                    return Ok(());
+                }
+                Output::Transmit(transmit) => {
+                    self.outgoing.push_back((transmit.destination, transmit.contents.into()));
+                }
+                Output::Event(event) => self.event(event),
+            }
+        }
+    }
+
+    fn event(&mut self, event: RtcEvent) {
+        let event = match event {
+            RtcEvent::Connected => Event::Connected,
+            RtcEvent::RtpPacket(packet) => {
+                self.ssrc = Some(packet.header.ssrc);
+                Event::Packet(Packet {
+                    sequence: *packet.seq_no,
+                    timestamp: packet.header.timestamp,
+                    marker: packet.header.marker,
+                    payload_type: *packet.header.payload_type,
+                    payload: packet.payload,
+                    at: packet.timestamp,
+                })
+            }
+            RtcEvent::ChannelOpen(id, _) => {
+                self.channel = Some(id);
+                Event::ChannelOpen
+            }
+            RtcEvent::ChannelData(message) => {
+                Event::Text(String::from_utf8_lossy(&message.data).into_owned())
+            }
+            RtcEvent::Closed => Event::Closed,
+            _ => return,
+        };
+        self.events.push_back(event);
+    }
+
+    async fn drain(&mut self) -> Result<()> {
+        self.poll()?;
+        while let Some((destination, packet)) = self.outgoing.pop_front() {
+            self.link.send(destination, &packet).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Media packets by RFC 7983 and RFC 5761: neither STUN, DTLS nor RTCP.
+fn is_media(packet: &[u8]) -> bool {
+    matches!(packet, [128..=191, second, ..] if !(64..96).contains(&(second & 0x7f)))
+}
+
+const CHANNEL: &str = "sluice";
+/// Packets taken before answers leave.
+const AT_ONCE: usize = 64;
