@@ -2,13 +2,14 @@ import type { App } from "../app/app.ts";
 import type { Camera } from "../api/types.ts";
 import { Player, type PlayerStats } from "../player/player.ts";
 import type { PlaySession } from "../player/machine.ts";
-import { h, iconButton, setIconButton, setText } from "../ui/dom.ts";
+import { h, icon, iconButton, setIconButton, setText } from "../ui/dom.ts";
 import { t } from "../ui/language.ts";
 import { cameraReason, tell, type Telling } from "../ui/words.ts";
 
 /** What the wall wants to know of a tile's buttons. */
 export interface TileEvents {
   playToggled(cameraId: string): void;
+  playWanted(cameraId: string): void;
   enlargeToggled(cameraId: string): void;
 }
 
@@ -133,8 +134,11 @@ interface Parts {
 }
 
 function build(camera: Camera, events: TileEvents): Parts {
-  const video = h("video", { playsinline: true, autoplay: true, tabindex: -1, "aria-label": t("tile.video", { name: camera.name }), on: { dblclick: () => { events.enlargeToggled(camera.id); } } });
+  const video = h("video", { playsinline: true, autoplay: true, tabindex: -1, "aria-label": t("tile.video", { name: camera.name }) });
   video.muted = true;
+  // The whole dark picture plays when clicked; the button in the bar is for keyboards and for stopping.
+  video.addEventListener("click", () => { if (video.srcObject === null) events.playWanted(camera.id); });
+  video.addEventListener("dblclick", () => { if (video.srcObject !== null) events.enlargeToggled(camera.id); });
   const name = h("h2", { class: "tile-name", id: `tile-${camera.id}` });
   const word = h("span", { class: "tile-word" });
   const spoken = h("span", { class: "hidden", role: "status" });
@@ -145,7 +149,7 @@ function build(camera: Camera, events: TileEvents): Parts {
   const enlarge = iconButton("expand", t("tile.enlarge", { name: camera.name }), () => { events.enlargeToggled(camera.id); });
   const root = h("article", { class: "tile", "data-camera": camera.id, "aria-labelledby": `tile-${camera.id}` },
     video,
-    h("div", { class: "tile-veil" }, h("div", { class: "tile-status" }, h("span", { class: "mark", "aria-hidden": "true" }), word), detail),
+    h("div", { class: "tile-veil" }, h("div", { class: "tile-status" }, h("span", { class: "mark", "aria-hidden": "true" }), icon("play"), word), detail),
     spoken,
     h("div", { class: "tile-bar" },
       h("div", { class: "tile-title" }, name, source),

@@ -97,6 +97,7 @@ export class WallView implements View {
     }
     const tile = new Tile(this.#app, camera, {
       playToggled: (id) => { this.#toggle(id); },
+      playWanted: (id) => { if (!this.#app.wanted.get().has(id)) this.#toggle(id); },
       enlargeToggled: (id) => { this.#enlargeToggled(id); },
     });
     this.#tiles.set(camera.id, tile);
