@@ -1,0 +1,222 @@
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use serde::Deserialize;
+use sluice_telemetry::LogFormat;
+
+/// What `sluice-edge` reads from its TOML file. Relative paths begin at the folder of that file.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Where the ledger of the last desired state lives; made if absent.
+    pub state_dir: PathBuf,
+    /// The hub that this edge belongs to.
+    pub hub: Hub,
+    /// Who this edge is, as `sluice-hub admin issue` wrote it.
+    #[serde(default)]
+    pub identity: IdentityFiles,
+    /// Health, metrics and status, for operators only.
+    #[serde(default)]
+    pub private: Private,
+    /// How cameras are pulled.
+    #[serde(default)]
+    pub cameras: CameraLimits,
+    /// What is logged, to standard error.
+    #[serde(default)]
+    pub log: Log,
+}
+
+/// The hub that this edge belongs to.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hub {
+    /// Its QUIC address (UDP), such as `192.0.2.7:14433`.
+    pub control: SocketAddr,
+}
+
+/// Who this edge is.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct IdentityFiles {
+    /// The private key, PKCS#8 PEM.
+    pub key: PathBuf,
+    /// The certificate and its issuer, PEM.
+    pub certificate: PathBuf,
+    /// The root that the hub's certificate must chain to, PEM.
+    pub ca: PathBuf,
+    /// The private key that camera passwords are sealed to, hex; made at the first start if absent.
+    pub seal_key: PathBuf,
+}
+
+/// Health, metrics and status, for operators only.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Private {
+    /// `/health`, `/metrics` and `/status` over plain HTTP.
+    pub listen: SocketAddr,
+}
+
+/// How cameras are pulled.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CameraLimits {
+    /// The most one stream's cached group of pictures may take, in bytes.
+    pub ring_bytes: usize,
+}
+
+/// What is logged, to standard error.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Log {
+    /// `text` for people, `json` for machines.
+    pub format: LogFormat,
+    /// A filter such as `info` or `info,sluice_source=debug`.
+    pub filter: String,
+}
+
+impl Default for IdentityFiles {
+    fn default() -> Self {
+        let file = |name: &str| PathBuf::from(name);
+        Self {
+            key: file("device.key"),
+            certificate: file("device.crt"),
+            ca: file("ca.crt"),
+            seal_key: file("seal.key"),
+        }
+    }
+}
+
+impl Default for Private {
+    fn default() -> Self {
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 9091)) }
+    }
+}
+
+impl Default for CameraLimits {
+    fn default() -> Self {
+        Self { ring_bytes: 4 * 1024 * 1024 }
+    }
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { format: LogFormat::Text, filter: "info".to_owned() }
+    }
+}
+
+/// Why a configuration is not taken. Nothing was opened.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("read {}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file is not TOML of the shape above; the source names the key and its line.
+    #[error("understand {}", path.display())]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// Which key, where.
+        source: Box<toml::de::Error>,
+    },
+    /// A value breaks a rule.
+    #[error("{key}: {rule}")]
+    Rule {
+        /// The key at fault.
+        key: &'static str,
+        /// What it must be.
+        rule: &'static str,
+    },
+}
+
+impl Config {
+    /// Reads and checks a configuration file.
+    ///
+    /// # Errors
+    /// When it cannot be read, has an unknown key or breaks a rule; the error names which.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        let config: Self = toml::from_str(&text)
+            .map_err(|source| ConfigError::Parse { path: path.to_owned(), source: Box::new(source) })?;
+        config.check()?;
+        Ok(config.in_folder(path.parent().unwrap_or(Path::new("."))))
+    }
+
+    /// The same configuration with relative paths taken from `folder`.
+    fn in_folder(mut self, folder: &Path) -> Self {
+        let identity = &mut self.identity;
+        let paths = [
+            &mut self.state_dir,
+            &mut identity.key,
+            &mut identity.certificate,
+            &mut identity.ca,
+            &mut identity.seal_key,
+        ];
+        for path in paths {
+            *path = folder.join(&*path);
+        }
+        self
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        let rule = |key, rule| Err(ConfigError::Rule { key, rule });
+        if self.hub.control.port() == 0 || self.hub.control.ip().is_unspecified() {
+            return rule("hub.control", "an edge cannot dial an unspecified address or port 0");
+        }
+        if !(RING_AT_LEAST..=RING_AT_MOST).contains(&self.cameras.ring_bytes) {
+            return rule("cameras.ring_bytes", "must be between 65536 and 67108864");
+        }
+        Ok(())
+    }
+}
+
+/// One key frame of a small picture.
+const RING_AT_LEAST: usize = 64 * 1024;
+/// Ten seconds of 50 Mbit/s.
+const RING_AT_MOST: usize = 64 * 1024 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHORTEST: &str = "state_dir = 'state'\n[hub]\ncontrol = '192.0.2.7:14433'\n";
+
+    fn parse(text: &str) -> Result<Config, String> {
+        let config: Config = toml::from_str(text).map_err(|error| error.to_string())?;
+        config.check().map_err(|error| error.to_string()).map(|()| config)
+    }
+
+    #[test]
+    fn the_shortest_configuration_listens_on_loopback_only() {
+        let config = parse(SHORTEST).unwrap();
+        assert_eq!(config.private.listen.to_string(), "127.0.0.1:9091");
+        let config = config.in_folder(Path::new("/etc/sluice"));
+        assert_eq!(config.identity.key, Path::new("/etc/sluice/device.key"));
+    }
+
+    #[test]
+    fn an_unknown_key_is_named() {
+        for key in ["stat_dir = 'x'\n", "[hub]\n", "[identity]\nkee = 'x'\n", "[private]\nlisen = 'x'\n"] {
+            let text = if key == "[hub]\n" {
+                format!("{SHORTEST}contrl = 'x'\n")
+            } else {
+                format!("{SHORTEST}{key}")
+            };
+            let error = parse(&text).unwrap_err();
+            assert!(error.contains("unknown field"), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_address_nobody_can_dial_is_refused() {
+        let error = parse("state_dir = 'x'\n[hub]\ncontrol = '0.0.0.0:14433'\n").unwrap_err();
+        assert!(error.contains("hub.control"), "{error}");
+    }
+}
