@@ -1,1 +1,20 @@
-//! sluice-arch
+//! The rules of the house as functions: the tree of files and its manifests in, what breaks a rule out, in words
+//! that say what to do. `house.toml` is the one list they read; `tests/house.rs` applies them to the repository.
+
+mod arrows;
+mod house;
+mod lock;
+mod manifest;
+mod placement;
+mod sizes;
+mod tree;
+mod words;
+
+pub use arrows::{arrows, rooms};
+pub use house::House;
+pub use lock::{pure_rooms, registries};
+pub use manifest::{Manifest, manifests, one_version};
+pub use placement::placement;
+pub use sizes::{names, sizes};
+pub use tree::{File, Tree};
+pub use words::{traces, unfinished};
