@@ -52,7 +52,7 @@ export interface TierReport {
 
 /** What a camera is doing, with its reason in words. */
 export interface CameraState {
-  /** `live`, `ready`, `opening`, `resting`, `off`, `unknown`. */
+  /** `ready`, `off`, `opening`, `trouble` or `offline`. */
   readonly code: string;
   readonly reason?: { readonly code: string; readonly text: string } | null;
   readonly since?: number | null;

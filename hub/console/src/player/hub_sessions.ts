@@ -66,8 +66,12 @@ export class HubSessions {
         this.#renewing.push({ session, answer });
         if (this.#renewing.length === 1) queueMicrotask(() => void this.#renew());
       }),
+      measured: (session, measure) => {
+        const body = { startup_time_ms: Math.round(measure.startupMs), latency_ms: Math.round(measure.latencyMs) };
+        this.#send(`/sessions/${session.id}/qoe`, body);
+      },
       release: (session) => {
-        this.#release(session);
+        this.#send("/sessions/close", { session_ids: [session.id] });
       },
     };
   }
@@ -124,11 +128,12 @@ export class HubSessions {
     return (at) => toGrant(items[at]);
   }
 
-  #release(session: PlaySession): void {
-    void fetch(this.#url("/sessions/close"), {
+  /** Tells the hub something that needs no answer, even while the page is being left. */
+  #send(path: string, body: unknown): void {
+    void fetch(this.#url(path), {
       method: "POST",
       headers: { "content-type": "application/json", ...this.#options.headers() },
-      body: JSON.stringify({ session_ids: [session.id] }),
+      body: JSON.stringify(body),
       credentials: "same-origin",
       keepalive: true,
     }).catch(() => undefined);

@@ -5,4 +5,4 @@ export { keepClock, ServerClock } from "./clock.ts";
 export { Signal, type Readable } from "./signal.ts";
 export type { Freshness } from "./freshness.ts";
 export type { PlayerState, PlaySession, Reason } from "./machine.ts";
-export type { Grant, PlaySource } from "./source.ts";
+export type { Grant, Measure, PlaySource } from "./source.ts";

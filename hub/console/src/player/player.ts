@@ -47,6 +47,9 @@ export class Player {
   #pictureAt: number | undefined;
   #decoded = 0;
   #resumeOnShow = false;
+  #askedAt = 0;
+  #startupMs: number | undefined;
+  #reported = false;
 
   constructor(options: PlayerOptions) {
     this.#options = options;
@@ -111,9 +114,11 @@ export class Player {
     const { source } = this.#options;
     switch (order.kind) {
       case "ask-session":
+        this.#askedAt = performance.now();
         void source.open().then((grant) => { this.#answered(order.ticket, grant); });
         break;
       case "renew-session":
+        this.#askedAt = performance.now();
         void source.renew(order.session).then((grant) => { this.#answered(order.ticket, grant); });
         break;
       case "connect":
@@ -171,6 +176,7 @@ export class Player {
       // Chromium calls back for a paused element too, whose picture stands still.
       if (!video.paused) {
         this.#pictureAt = performance.now();
+        this.#startupMs ??= this.#pictureAt - this.#askedAt;
         this.#rtp = metadata.rtpTimestamp;
         this.#feed({ kind: "frame-shown" });
         if (this.#freshness.get().kind !== "live") this.#judge();
@@ -195,6 +201,16 @@ export class Player {
       pictureAt: this.#pictureAt,
       lateAboveMs: this.#options.lateAboveMs ?? LATE_ABOVE_MS,
     }));
+    this.#reportStart();
+  }
+
+  /** Once per connection, as soon as the age of its pictures is known. */
+  #reportStart(): void {
+    const state = this.#machine.state;
+    const freshness = this.#freshness.get();
+    if (this.#reported || this.#startupMs === undefined || state.kind !== "playing" || freshness.kind !== "live") return;
+    this.#reported = true;
+    this.#options.source.measured(state.session, { startupMs: this.#startupMs, latencyMs: freshness.ageMs });
   }
 
   /** Decoded frames count as life where the page shows none: in a hidden tab no frame callback comes. */
@@ -221,6 +237,8 @@ export class Player {
     this.#rtp = undefined;
     this.#pictureAt = undefined;
     this.#decoded = 0;
+    this.#startupMs = undefined;
+    this.#reported = false;
     this.#stats.set(undefined);
     this.#freshness.set({ kind: "unknown" });
   }

@@ -111,7 +111,7 @@ export function pageTests(world: World): void {
       document.body.prepend(video);
       const { session_id: id, url, token, protocol, tier } = grant as Record<string, string>;
       const session = { id, url, token, protocol, tier, iceServers: [] } as never;
-      const source = { open: () => Promise.resolve({ kind: "granted", session } as const), renew: () => Promise.resolve({ kind: "ended" } as const), release: () => undefined };
+      const source = { open: () => Promise.resolve({ kind: "granted", session } as const), renew: () => Promise.resolve({ kind: "ended" } as const), measured: () => undefined, release: () => undefined };
       const player = new module.Player({ video, source, clock: new module.ServerClock() });
       const states: string[] = [];
       await new Promise<void>((resolve) => {
