@@ -134,16 +134,21 @@ impl Release {
             self.counts.refused += 1;
             return;
         };
-        let epoch = self.epochs.iter().rev().find(|epoch| epoch.first_stream <= index).copied();
-        let Some(epoch) = epoch.filter(|epoch| epoch.ssrc == first.ssrc()) else {
+        let at = self.epochs.iter().rposition(|epoch| epoch.first_stream <= index && epoch.ssrc == first.ssrc());
+        let Some((at, epoch)) = at.and_then(|at| Some((at, *self.epochs.get(at)?))) else {
             self.meet(Stranger { index, arrived: now, packets });
             return;
         };
+        let end = self.epochs.get(at + 1).map_or(u64::MAX, |following| following.first_sequence);
+        if end <= self.next {
+            self.counts.late += 1;
+            return;
+        }
         // Numbers of an epoch lie above its first; the nearest to what leaves next is meant.
         let around = self.next.max(epoch.first_sequence);
         let first_sequence = SequenceExtender::starting_at(around).nearest(first.sequence_number());
         let last = first_sequence + packets.len() as u64 - 1;
-        if last < self.next || first_sequence < epoch.first_sequence {
+        if last < self.next || first_sequence < epoch.first_sequence || last >= end {
             self.counts.late += 1;
             return;
         }

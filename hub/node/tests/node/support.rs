@@ -1,0 +1,130 @@
+use std::{net::Ipv4Addr, sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    body::Body,
+    http::{Method, Request, StatusCode, header},
+};
+use sluice_hub_node::{
+    front::{self, Front, Origins},
+    relay::{self, Ports, Relay},
+    tunnel,
+};
+use sluice_ids::{CameraId, DeviceId, NodeId, SessionId, TenantId, Tier};
+use sluice_runtime::{Clock, TaskScope, random_bytes, uuid_v7};
+use sluice_telemetry::Metrics;
+use sluice_trust::playback::{Claims, Signer};
+use sluice_webrtc::{Engine, EngineConfig, EngineMetrics};
+use sluice_wire::node::{Assignment, FromNode, ToNode};
+use tokio::sync::{mpsc, watch};
+use tower::ServiceExt as _;
+
+/// A node with one camera assigned in its sub tier.
+pub(super) struct Stage {
+    pub(super) relay: Relay,
+    pub(super) orders: mpsc::Sender<ToNode>,
+    pub(super) reports: mpsc::Receiver<FromNode>,
+    pub(super) router: Router,
+    pub(super) camera: CameraId,
+    pub(super) metrics: Metrics,
+    node: NodeId,
+    signer: Signer,
+    scope: TaskScope,
+}
+
+impl Stage {
+    pub(super) async fn set() -> Self {
+        let (scope, clock, metrics) = (TaskScope::new(), Clock::system(), Metrics::default());
+        let node = NodeId::from_uuid(uuid_v7(&clock));
+        let config = EngineConfig::new((Ipv4Addr::LOCALHOST, 0).into());
+        let (engine, engine_events) =
+            Engine::bind(&scope, clock, config, EngineMetrics::register(&metrics)).expect("loopback has free ports");
+        let (_links, no_links) = mpsc::channel(1);
+        let (assignments, assigned) = watch::channel(Arc::default());
+        let (keys, known_keys) = watch::channel(Arc::default());
+        let (orders, inbox) = mpsc::channel(16);
+        let (outbox, reports) = mpsc::channel(16);
+        let tunnels = tunnel::spawn(&scope, clock, no_links, assigned, &metrics);
+        let ports =
+            Ports { orders: inbox, reports: outbox, tunnels, assignments, keys, engine: engine.clone(), engine_events };
+        let relay = relay::spawn(&scope, clock, ports, &metrics);
+        let allowed = Origins(["https://psim.example".to_owned()].into());
+        let (_, origins) = watch::channel(Arc::new(allowed));
+        let front = Front { relay: relay.clone(), engine, keys: known_keys, origins, node, clock };
+        let (camera, signer) = (CameraId::from_uuid(uuid_v7(&clock)), Signer::generate());
+        let stage =
+            Self { relay, orders, reports, router: front::router(front), camera, metrics, node, signer, scope };
+        stage.assign(clock).await;
+        stage
+    }
+
+    async fn assign(&self, clock: Clock) {
+        let device = DeviceId::from_uuid(uuid_v7(&clock));
+        let linger = Duration::from_millis(100);
+        let assignment = Assignment { device, camera: self.camera, tiers: vec![Tier::Sub], linger };
+        self.tell(ToNode::Keys(vec![(self.signer.kid().to_owned(), self.signer.public().to_vec())])).await;
+        self.tell(ToNode::Assign(vec![assignment])).await;
+        // Orders are taken before commands, so an answered command means that both were taken.
+        self.relay.status().await;
+    }
+
+    pub(super) async fn tell(&self, order: ToNode) {
+        self.orders.send(order).await.expect("the relay runs");
+    }
+
+    pub(super) fn claims(&self) -> Claims {
+        let clock = Clock::system();
+        let now = clock.unix_millis() / 1_000;
+        Claims {
+            session: SessionId::from_uuid(uuid_v7(&clock)),
+            camera: self.camera,
+            tier: Tier::Sub,
+            tenant: TenantId::from_uuid(uuid_v7(&clock)),
+            node: self.node,
+            protocol: "webrtc".to_owned(),
+            iat: now,
+            exp: now + 60,
+            jti: hex::encode(random_bytes::<8>()),
+        }
+    }
+
+    pub(super) fn token(&self, claims: &Claims) -> String {
+        self.signer.sign(claims)
+    }
+
+    pub(super) fn whep(&self) -> String {
+        format!("/whep/{}/sub", self.camera)
+    }
+
+    /// What the front answers: status, problem type, headers.
+    pub(super) async fn ask(&self, request: Request<Body>) -> (StatusCode, String, header::HeaderMap) {
+        let response = self.router.clone().oneshot(request).await.expect("the router never fails");
+        let (parts, body) = response.into_parts();
+        let body = axum::body::to_bytes(body, 1 << 20).await.expect("a short body");
+        let problem: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
+        (parts.status, problem["type"].as_str().unwrap_or_default().to_owned(), parts.headers)
+    }
+
+    /// An offer with this token, as a player sends it.
+    pub(super) fn offer(&self, path: &str, token: &str, body: &'static str) -> Request<Body> {
+        Request::builder()
+            .method(Method::POST)
+            .uri(path)
+            .header(header::AUTHORIZATION, format!("Bearer {token}"))
+            .header(header::CONTENT_TYPE, "application/sdp")
+            .body(Body::from(body))
+            .expect("a request")
+    }
+
+    pub(super) fn counter(&self, name: &str) -> u64 {
+        let text = self.metrics.exposition();
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("no counter {name} in\n{text}"))
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        self.scope.cancel();
+    }
+}
