@@ -1,5 +1,6 @@
 //! `sluice-load`: headless viewers against a hub.
 
+mod engine;
 mod whep;
 
 use std::process::ExitCode;
@@ -18,6 +19,8 @@ struct Cli {
 enum Command {
     /// Watch one camera with many WebRTC viewers
     Whep(whep::Args),
+    /// Measure the WebRTC engine alone, in this process
+    Engine(engine::Args),
 }
 
 #[tokio::main]
@@ -26,6 +29,7 @@ async fn main() -> ExitCode {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let done = match Cli::parse().command {
         Command::Whep(args) => whep::run(args).await,
+        Command::Engine(args) => engine::run(args).await,
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -24,6 +24,23 @@ impl Usage {
         let cpu = Duration::from_millis((ticks(11)? + ticks(12)?) * MS_PER_TICK);
         Ok(Self { cpu, resident: ticks(21)? * PAGE })
     }
+
+    /// Processor time of the threads of this process that are named `name`.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn of_thread(name: &str) -> Result<Duration> {
+        let mut nanos = None;
+        for task in std::fs::read_dir("/proc/self/task")? {
+            let task = task?.path();
+            if std::fs::read_to_string(task.join("comm"))?.trim_end() == name {
+                let schedule = std::fs::read_to_string(task.join("schedstat"))?;
+                let on_cpu: u64 = schedule.split_whitespace().next().context("empty")?.parse()?;
+                *nanos.get_or_insert(0) += on_cpu;
+            }
+        }
+        nanos.map(Duration::from_nanos).with_context(|| format!("no thread is named {name}"))
+    }
 }
 
 /// USER_HZ is 100 on every Linux that we build for.

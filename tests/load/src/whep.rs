@@ -1,7 +1,7 @@
 use std::{io::Write as _, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result, bail};
-use sluice_load::{Hub, Ramp, Report, Seen, Spread, Transport, Usage, watch};
+use sluice_load::{Hub, ProcessReport, Ramp, Report, Seen, Spread, Transport, Usage, watch};
 use sluice_runtime::{Clock, TaskScope};
 use tokio::sync::mpsc;
 
@@ -95,18 +95,36 @@ impl Load {
         Ok(Some(Self { before, from, to, window: clock.now() - start }))
     }
 
+    fn report(&self, seen: &[Seen], viewers: usize) -> ProcessReport {
+        let used = Used {
+            cpu: self.to.cpu.saturating_sub(self.from.cpu),
+            window: self.window,
+            before: self.before.resident,
+            resident: self.to.resident,
+        };
+        used.report(seen, viewers)
+    }
+}
+
+/// What serving viewers took.
+pub(crate) struct Used {
+    pub(crate) cpu: Duration,
+    pub(crate) window: Duration,
+    pub(crate) before: u64,
+    pub(crate) resident: u64,
+}
+
+impl Used {
     #[expect(clippy::cast_precision_loss, reason = "figures for people")]
-    fn report(&self, seen: &[Seen], viewers: usize) -> sluice_load::ProcessReport {
-        let cpu = (self.to.cpu.saturating_sub(self.from.cpu)).as_secs_f64();
-        let window = self.window.as_secs_f64();
+    pub(crate) fn report(&self, seen: &[Seen], viewers: usize) -> ProcessReport {
+        let (cpu, window) = (self.cpu.as_secs_f64(), self.window.as_secs_f64());
         let rate: f64 = seen.iter().filter_map(packet_rate).sum();
-        let more = self.to.resident.saturating_sub(self.before.resident) as f64;
-        sluice_load::ProcessReport {
+        ProcessReport {
             cpu_ms_per_viewer_second: cpu * 1_000.0 / window / viewers as f64,
             cpu_us_per_packet: cpu * 1_000_000.0 / (rate * window).max(1.0),
             cpu_cores: cpu / window,
-            resident_bytes: self.to.resident,
-            resident_bytes_per_viewer: more / viewers as f64,
+            resident_bytes: self.resident,
+            resident_bytes_per_viewer: self.resident.saturating_sub(self.before) as f64 / viewers as f64,
         }
     }
 }
@@ -119,7 +137,7 @@ fn packet_rate(seen: &Seen) -> Option<f64> {
     (time > 0.0).then(|| seen.tally.packets() as f64 / time)
 }
 
-fn summary(seen: &[Seen]) -> Report {
+pub(crate) fn summary(seen: &[Seen]) -> Report {
     let millis =
         |pick: fn(&Seen) -> Option<Duration>| Spread::of(seen.iter().filter_map(pick).map(ms).collect());
     let steady = |one: &Seen| one.pictured_at.map(|at| at + SETTLE);
@@ -172,7 +190,7 @@ fn ms(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1_000.0
 }
 
-fn print(report: &Report, json: bool) -> Result<()> {
+pub(crate) fn print(report: &Report, json: bool) -> Result<()> {
     let mut out = std::io::stdout().lock();
     if json {
         serde_json::to_writer_pretty(&mut out, report)?;
