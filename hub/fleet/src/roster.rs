@@ -1,5 +1,5 @@
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     mem,
     net::SocketAddr,
     sync::Arc,
@@ -166,8 +166,12 @@ impl Roster {
     }
 
     fn registry_read(&mut self, now: Now, registry: Registry) {
-        let listed: HashMap<_, _> = registry.devices.iter().map(|(device, _)| (device.id, ())).collect();
-        let gone: Vec<_> = self.devices.keys().filter(|id| !listed.contains_key(id)).copied().collect();
+        let listed: HashSet<_> = registry.devices.iter().map(|(device, _)| device.id).collect();
+        let gone: Vec<_> = self.devices.keys().filter(|id| !listed.contains(id)).copied().collect();
+        // Before any device is looked at, so that a camera that moved is gone from none.
+        for (device, cameras) in &registry.devices {
+            self.owners.extend(cameras.iter().map(|camera| (camera.id, device.id)));
+        }
         for device in gone {
             self.device_gone(device);
         }

@@ -1,4 +1,7 @@
 use std::{
+    fs::OpenOptions,
+    io,
+    os::unix::fs::OpenOptionsExt as _,
     path::Path,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -33,6 +36,7 @@ impl Store {
     /// Opens the database at `path`, or makes it, and brings it to the newest schema. Blocks: called at assembly.
     pub fn open(path: &Path, clock: Clock) -> Result<Self, OpenError> {
         let open = |error| OpenError::Open(DatabaseError::new(error));
+        make_private(path).map_err(|error| OpenError::Open(DatabaseError::new(error)))?;
         let mut connection = Connection::open(path).map_err(open)?;
         configure(&connection).map_err(open)?;
         connection.pragma_update(None, "journal_mode", "WAL").map_err(open)?;
@@ -129,6 +133,14 @@ struct Lent {
 impl Drop for Lent {
     fn drop(&mut self) {
         self.readers.idle.lock().unwrap_or_else(PoisonError::into_inner).extend(self.connection.take());
+    }
+}
+
+/// Makes the file for its owner alone; SQLite gives the files beside it the same mode. One that exists is left.
+fn make_private(path: &Path) -> io::Result<()> {
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
     }
 }
 
