@@ -47,7 +47,7 @@ impl Classed for LinkDown {
 
 /// Why a media stream gave no access unit.
 #[derive(Debug, thiserror::Error)]
-pub enum UnitError {
+pub(crate) enum UnitError {
     /// The sender gave it up; it says which packets in a gap.
     #[error("the sender gave the unit up")]
     Cancelled,

@@ -20,6 +20,6 @@ mod stream;
 mod transport;
 
 pub use endpoint::{Endpoint, LinkConfig};
-pub use error::{BindError, LinkDown, UnitError};
+pub use error::{BindError, LinkDown};
 pub use link::{ControlLink, Quality};
-pub use media::{IncomingUnit, MediaLink};
+pub use media::{MediaEvent, MediaLink};

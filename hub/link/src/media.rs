@@ -1,4 +1,5 @@
 use std::{
+    fmt,
     net::SocketAddr,
     sync::{
         Arc,
@@ -6,6 +7,7 @@ use std::{
     },
 };
 
+use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
 use quinn::{Connection, ReadError, RecvStream, SendStream};
 use sluice_ids::DeviceId;
 use sluice_runtime::{Clock, TaskScope};
@@ -25,21 +27,40 @@ use crate::{
 };
 
 /// A media link from one device, greeted. Dropping it closes it.
-#[derive(Debug)]
 pub struct MediaLink {
     core: Core,
     hello: media::EdgeHello,
     inbox: mpsc::Receiver<media::FromEdge>,
+    reads: FuturesUnordered<BoxFuture<'static, (u64, Result<roq::Unit, UnitError>)>>,
     unfinished: Arc<AtomicUsize>,
 }
 
-/// An access unit whose stream has been opened by the sender.
+/// What comes over a media link.
 #[derive(Debug)]
-pub struct IncomingUnit {
+pub enum MediaEvent {
+    /// A message of the control stream.
+    Message(media::FromEdge),
+    /// An access unit that came whole. Units may overtake each other.
+    Unit {
+        /// Counts the media streams of this link in the order in which the sender opened them, from 0.
+        index: u64,
+        /// What it carried.
+        unit: roq::Unit,
+    },
+}
+
+/// An access unit whose stream has been opened by the sender.
+struct IncomingUnit {
     stream: RecvStream,
     unfinished: Arc<AtomicUsize>,
     held: usize,
     metrics: LinkMetrics,
+}
+
+impl fmt::Debug for MediaLink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MediaLink").field("device", &self.core.device).finish_non_exhaustive()
+    }
 }
 
 impl MediaLink {
@@ -51,7 +72,7 @@ impl MediaLink {
         hello: media::EdgeHello,
     ) -> Self {
         let (core, inbox) = Core::start(scope, shared, connection, stream, hello.device_id, take);
-        Self { core, hello, inbox, unfinished: Arc::default() }
+        Self { core, hello, inbox, reads: FuturesUnordered::new(), unfinished: Arc::default() }
     }
 
     /// Who is at the other end, by its certificate.
@@ -72,9 +93,41 @@ impl MediaLink {
         self.core.connection.remote_address()
     }
 
-    /// The next message; pings are answered on the way. `None` when the link is down. Cancel safe.
-    pub async fn recv(&mut self) -> Option<media::FromEdge> {
-        self.inbox.recv().await
+    /// What comes next; pings are answered on the way. Cancel safe.
+    ///
+    /// # Errors
+    /// When the link is down, also because the peer broke the protocol.
+    pub async fn next(&mut self) -> Result<MediaEvent, LinkDown> {
+        loop {
+            tokio::select! { biased;
+                message = self.inbox.recv() => {
+                    return message.map(MediaEvent::Message).ok_or_else(|| self.core.down());
+                }
+                Some((index, read)) = self.reads.next(), if !self.reads.is_empty() => match read {
+                    Ok(unit) => return Ok(MediaEvent::Unit { index, unit }),
+                    // The sender says in a gap what will not come.
+                    Err(UnitError::Cancelled) => {}
+                    Err(UnitError::Down(down)) => return Err(down),
+                    Err(broken @ (UnitError::Broken(_) | UnitError::TooMuch)) => return Err(self.broken(&broken)),
+                },
+                stream = self.core.connection.accept_uni() => self.read(stream.map_err(LinkDown::new)?),
+            }
+        }
+    }
+
+    fn read(&self, stream: RecvStream) {
+        let (unfinished, metrics) = (Arc::clone(&self.unfinished), self.core.metrics.clone());
+        let index = stream.id().index();
+        let unit = IncomingUnit { stream, unfinished, held: 0, metrics };
+        self.reads.push(async move { (index, unit.read().await) }.boxed());
+    }
+
+    fn broken(&self, error: &UnitError) -> LinkDown {
+        self.core.metrics.broken.inc();
+        let error = sluice_fault::chain(error);
+        tracing::warn!(device.id = %self.core.device, error, "a peer broke the protocol");
+        self.close(CloseCode::Protocol, &error);
+        LinkDown::new(error)
     }
 
     /// Sends a message. A peer that reads nothing for 256 messages loses its link.
@@ -85,25 +138,9 @@ impl MediaLink {
         self.core.send(message.encode())
     }
 
-    /// The next access unit that begins to come, in the order in which the sender opened them. Cancel safe.
-    ///
-    /// # Errors
-    /// When the link is down.
-    pub async fn accept_unit(&self) -> Result<IncomingUnit, LinkDown> {
-        let stream = self.core.connection.accept_uni().await.map_err(LinkDown::new)?;
-        let (unfinished, metrics) = (Arc::clone(&self.unfinished), self.core.metrics.clone());
-        Ok(IncomingUnit { stream, unfinished, held: 0, metrics })
-    }
-
     /// Ends the link.
     pub fn close(&self, code: CloseCode, text: &str) {
         greet::close(&self.core.connection, code, text);
-    }
-
-    /// Why the link is down, or that its control stream is.
-    #[must_use]
-    pub fn down(&self) -> LinkDown {
-        self.core.down()
     }
 
     /// How it does.
@@ -114,17 +151,8 @@ impl MediaLink {
 }
 
 impl IncomingUnit {
-    /// Counts the media streams of this link in the order in which the sender opened them, from 0.
-    #[must_use]
-    pub fn index(&self) -> u64 {
-        self.stream.id().index()
-    }
-
     /// Reads the unit to its end.
-    ///
-    /// # Errors
-    /// When the sender gives it up, when its bytes are not what they should be, or when the link goes down.
-    pub async fn read(mut self) -> Result<roq::Unit, UnitError> {
+    async fn read(mut self) -> Result<roq::Unit, UnitError> {
         let mut decoder = roq::Decoder::new();
         loop {
             match self.stream.read_chunk(PIECE, true).await {
