@@ -1,4 +1,4 @@
-import { BAND_CELLS, readClock } from "./clock.ts";
+import { readVideoClock } from "../../../camsim/clock.mjs";
 
 /** One picture as it came onto the screen. */
 export interface Shown {
@@ -26,7 +26,7 @@ declare global {
   }
 }
 
-const canvas = new OffscreenCanvas(16, 16);
+const canvas = document.createElement("canvas");
 const recorded = new Map<string, Shown[]>();
 
 function video(cameraId: string): HTMLVideoElement | null {
@@ -34,15 +34,7 @@ function video(cameraId: string): HTMLVideoElement | null {
 }
 
 function clockOf(element: HTMLVideoElement): number | undefined {
-  const { videoWidth: width } = element;
-  if (width === 0) return undefined;
-  const height = Math.ceil((BAND_CELLS * width) / 80);
-  canvas.width = width;
-  canvas.height = height;
-  const context = canvas.getContext("2d", { willReadFrequently: true });
-  context?.drawImage(element, 0, 0, width, height, 0, 0, width, height);
-  const image = context?.getImageData(0, 0, width, height);
-  return image && readClock(image.data, width);
+  return readVideoClock(element, canvas) ?? undefined;
 }
 
 window.probe = {
