@@ -3,7 +3,9 @@
 use std::{net::SocketAddr, time::Duration};
 
 use bytes::Bytes;
-use quinn::{ClientConfig, Connection, ReadError, SendStream, VarInt, WriteError, rustls::pki_types::CertificateDer};
+use quinn::{
+    ClientConfig, Connection, ReadError, SendStream, VarInt, WriteError, rustls::pki_types::CertificateDer,
+};
 use sluice_ids::NodeId;
 use sluice_trust::{Role, tls::SERVER_NAME};
 use sluice_wire::{

@@ -126,7 +126,11 @@ impl ControlTask {
     fn obey(&self, message: ToEdge, outbox: &mpsc::Sender<Bytes>) {
         match message {
             ToEdge::Desired(desired) => {
-                tracing::info!(generation = desired.generation, cameras = desired.cameras.len(), "desired state came");
+                tracing::info!(
+                    generation = desired.generation,
+                    cameras = desired.cameras.len(),
+                    "desired state came"
+                );
                 self.desired.send_replace(Some(desired));
             }
             ToEdge::Keyframe { camera, tier } => self.common.catalogue.request_key_frame(camera, tier),

@@ -141,9 +141,7 @@ impl StreamError {
     /// In words for a status page; a hub that closed the link says why itself.
     pub(crate) fn words(&self, connection: &quinn::Connection) -> String {
         match connection.close_reason() {
-            Some(reason) => {
-                sluice_fault::chain(&DialError::explain(connection.remote_address(), reason))
-            }
+            Some(reason) => sluice_fault::chain(&DialError::explain(connection.remote_address(), reason)),
             None => sluice_fault::chain(self),
         }
     }

@@ -106,7 +106,8 @@ impl NodeTask {
         let (dialer, address, node) = (self.common.dialer.clone(), self.address, self.node);
         let hello = self.common.hello.clone();
         // Beside a stalled link a fresh packet is worth more than the patience of an old dial.
-        let patience = if self.current.is_some() || !self.rtt.is_zero() { FRESH.max(self.rtt * 4) } else { DIAL };
+        let patience =
+            if self.current.is_some() || !self.rtt.is_zero() { FRESH.max(self.rtt * 4) } else { DIAL };
         let dial = async move { connection::dial_node(&dialer, address, node, hello, patience).await };
         self.dials.push(dial.boxed());
     }
@@ -160,7 +161,9 @@ impl NodeTask {
                 self.common.board.node(self.node, |status| status.link.trouble = None);
                 self.input(redial::Input::Recovered);
             }
-            What::Subscriptions(count) => self.common.board.node(self.node, |status| status.subscriptions = count),
+            What::Subscriptions(count) => {
+                self.common.board.node(self.node, |status| status.subscriptions = count)
+            }
             What::Ended { feeds, trouble } => {
                 self.current = None;
                 self.common.metrics.links.dec();

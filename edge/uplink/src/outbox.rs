@@ -140,7 +140,8 @@ impl Outbox {
     }
 
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        let queued = self.flows.values().filter_map(|flow| flow.queue.front()).map(|queued| queued.late).min();
+        let queued =
+            self.flows.values().filter_map(|flow| flow.queue.front()).map(|queued| queued.late).min();
         let flying = self.flying.values().map(|flying| flying.late).min();
         match (queued, flying) {
             (Some(queued), Some(flying)) => Some(queued.min(flying)),
@@ -227,13 +228,20 @@ impl Outbox {
         self.queued_bytes -= bytes;
         self.flying_bytes += bytes;
         let late = queued.at + self.patience * 3 + if queued.unit.cached { CACHED } else { Duration::ZERO };
-        let flying = Flying { flow: id, first: queued.unit.first_sequence, last: queued.unit.last_sequence(), late, bytes };
+        let flying = Flying {
+            flow: id,
+            first: queued.unit.first_sequence,
+            last: queued.unit.last_sequence(),
+            late,
+            bytes,
+        };
         self.flying.insert(self.last_id, flying);
         Some(Output::Send { id: self.last_id, flow: id, unit: queued.unit, priority })
     }
 
     fn cut_late(&mut self, now: Instant) {
-        let waiting = self.flows.iter().filter(|(_, flow)| flow.queue.front().is_some_and(|queued| queued.late <= now));
+        let waiting =
+            self.flows.iter().filter(|(_, flow)| flow.queue.front().is_some_and(|queued| queued.late <= now));
         let mut late: Vec<FlowId> = waiting.map(|(id, _)| *id).collect();
         late.extend(self.flying.values().filter(|flying| flying.late <= now).map(|flying| flying.flow));
         late.sort_unstable();
@@ -257,7 +265,8 @@ impl Outbox {
         };
         self.cut += dropped.len() as u64;
         self.queued_bytes -= dropped.iter().map(|queued| queued.unit.unit.size).sum::<usize>();
-        let first = flew.map(|(first, _)| first).or_else(|| dropped.first().map(|queued| queued.unit.first_sequence));
+        let first =
+            flew.map(|(first, _)| first).or_else(|| dropped.first().map(|queued| queued.unit.first_sequence));
         let last = dropped.last().map(|queued| queued.unit.last_sequence()).or(flew.map(|(_, last)| last));
         if key.is_none() {
             flow.starved = true;

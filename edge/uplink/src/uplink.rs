@@ -1,9 +1,4 @@
-use std::{
-    collections::HashMap,
-    net::SocketAddr,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Duration};
 
 use sluice_ids::{CameraId, DeviceId, NodeId, Tier, UnixMillis};
 use sluice_runtime::{Clock, TaskScope};

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use quinn::{
-    Connection, Incoming, SendStream, VarInt, crypto::rustls::HandshakeData, rustls::pki_types::CertificateDer,
+    Connection, Incoming, SendStream, VarInt, crypto::rustls::HandshakeData,
+    rustls::pki_types::CertificateDer,
 };
 use sluice_ids::{DeviceId, UnixMillis};
 use sluice_trust::Role;

@@ -21,11 +21,27 @@ impl LinkMetrics {
             registry.register("opened", "Links greeted", all.opened.clone());
             registry.register("closed", "Links gone", all.closed.clone());
             registry.register("refused", "Peers turned away", all.refused.clone());
-            registry.register("broken", "Links closed because the peer broke the protocol", all.broken.clone());
+            registry.register(
+                "broken",
+                "Links closed because the peer broke the protocol",
+                all.broken.clone(),
+            );
             registry.register("media_streams", "Access units that came whole", all.media_streams.clone());
-            registry.register("media_bytes", "Bytes of access units that came whole", all.media_bytes.clone());
-            registry.register("media_cancelled", "Access units given up by their sender", all.media_cancelled.clone());
-            registry.register("udp_received_bytes", "UDP payload of all links, received", all.udp_rx_bytes.clone());
+            registry.register(
+                "media_bytes",
+                "Bytes of access units that came whole",
+                all.media_bytes.clone(),
+            );
+            registry.register(
+                "media_cancelled",
+                "Access units given up by their sender",
+                all.media_cancelled.clone(),
+            );
+            registry.register(
+                "udp_received_bytes",
+                "UDP payload of all links, received",
+                all.udp_rx_bytes.clone(),
+            );
             registry.register("udp_sent_bytes", "UDP payload of all links, sent", all.udp_tx_bytes.clone());
         });
         all

@@ -37,7 +37,10 @@ impl Reader {
 }
 
 /// Writes messages until the sender is dropped or the stream breaks.
-pub(crate) async fn write_all(mut stream: SendStream, mut outbox: mpsc::Receiver<Bytes>) -> Result<(), StreamError> {
+pub(crate) async fn write_all(
+    mut stream: SendStream,
+    mut outbox: mpsc::Receiver<Bytes>,
+) -> Result<(), StreamError> {
     while let Some(message) = outbox.recv().await {
         write(&mut stream, &message).await?;
     }

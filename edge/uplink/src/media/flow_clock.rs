@@ -105,7 +105,9 @@ mod tests {
         let (mut clock, now) = (FlowClock::new(90_000), sluice_runtime::Clock::system().now());
         clock.start(now, point(0, 30));
         let told: Vec<Point> = (1..200)
-            .filter_map(|n| clock.handle(now + Duration::from_millis(40) * n, point(n, if n == 9 { 2 } else { 35 })))
+            .filter_map(|n| {
+                clock.handle(now + Duration::from_millis(40) * n, point(n, if n == 9 { 2 } else { 35 }))
+            })
             .collect();
         assert_eq!(told, [point(9, 2), *told.last().unwrap()]);
         assert_eq!(told[1].captured.0 - told[1].predict(90_000, told[1].timestamp), 0);
@@ -116,6 +118,9 @@ mod tests {
         let (mut clock, now) = (FlowClock::new(90_000), sluice_runtime::Clock::system().now());
         clock.start(now, point(0, 0));
         let leapt = Point { timestamp: 7, ..point(1, 0) };
-        assert_eq!(clock.handle(now, Point { timestamp: 900_000_007, ..leapt }).map(|p| p.timestamp), Some(900_000_007));
+        assert_eq!(
+            clock.handle(now, Point { timestamp: 900_000_007, ..leapt }).map(|p| p.timestamp),
+            Some(900_000_007)
+        );
     }
 }

@@ -70,7 +70,12 @@ impl Pump {
                 return source;
             }
             if !std::mem::replace(&mut told, true) {
-                self.tell(FlowPhase::Opening, ReasonCode::NotFound, "the appliance does not know this camera yet").await;
+                self.tell(
+                    FlowPhase::Opening,
+                    ReasonCode::NotFound,
+                    "the appliance does not know this camera yet",
+                )
+                .await;
             }
             self.clock.sleep(AGAIN).await;
         }

@@ -13,7 +13,8 @@ use sluice_source::Presentation;
 use sluice_wire::{
     CloseCode, Decoded,
     media::{
-        Announce, EdgeStats, Epoch, FlowPhase, FlowState, FromEdge, FromNode, Gap, Ping, Pong, Start, Subscribe,
+        Announce, EdgeStats, Epoch, FlowPhase, FlowState, FromEdge, FromNode, Gap, Ping, Pong, Start,
+        Subscribe,
     },
     roq::{self, FRAME_CANCELLED, FlowId},
 };
@@ -130,7 +131,9 @@ impl Session {
             self.common.metrics.forwards.dec();
         }
         match error {
-            None => connection::close(&self.connection, CloseCode::Replaced, "this link is not wanted any more"),
+            None => {
+                connection::close(&self.connection, CloseCode::Replaced, "this link is not wanted any more")
+            }
             Some(error) => {
                 let trouble = error.words(&self.connection);
                 connection::close(&self.connection, error.code(), &trouble);
@@ -397,7 +400,8 @@ impl Session {
         }
         for (&(camera, tier), presentation) in &offered {
             if self.announced.get(&(camera, tier)) != Some(presentation) {
-                let sdp = presentation.as_ref().map(|presentation| presentation.sdp.clone()).unwrap_or_default();
+                let sdp =
+                    presentation.as_ref().map(|presentation| presentation.sdp.clone()).unwrap_or_default();
                 self.tell(&FromEdge::Announce(Announce { camera, tier, sdp, variant: String::new() }));
             }
         }

@@ -201,3 +201,127 @@ fn describe(line: &sluice_source::Line) -> media::Line {
 }
 
 const CYCLE: u64 = 65_536;
+
+#[cfg(test)]
+mod tests {
+    use sluice_media::{Key, RtpPacket};
+
+    use super::*;
+
+    fn presentation() -> Arc<Presentation> {
+        let line = |index, kind, encoding: &str| sluice_source::Line {
+            index,
+            kind,
+            encoding: encoding.into(),
+            payload_type: 96,
+            clock_rate: 90_000,
+            fmtp: String::new(),
+        };
+        let lines = vec![line(0, LineKind::Audio, "PCMU"), line(1, LineKind::Video, "H264")];
+        Arc::new(Presentation { sdp: "v=0\r\n".into(), lines })
+    }
+
+    fn unit(first_sequence: u64, packets: u64) -> Event {
+        let packet = |sequence: u64| {
+            let mut bytes = vec![0x80, 0xe0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7, 0x41];
+            bytes[2..4].copy_from_slice(&(sequence as u16).to_be_bytes());
+            RtpPacket::parse(Bytes::from(bytes)).unwrap()
+        };
+        let unit = AccessUnit {
+            packets: (0..packets).map(|n| packet(first_sequence + n)).collect(),
+            first_sequence,
+            timestamp: 0,
+            captured_at_ms: 1_000,
+            key: Some(Key::Idr),
+            reference: true,
+            size: 13,
+        };
+        Event::Unit { line: 1, unit: Arc::new(unit), cached: false }
+    }
+
+    fn run(translate: &mut Translate, events: Vec<Event>) -> Vec<String> {
+        let now = sluice_runtime::Clock::system().now();
+        let mut told = Vec::new();
+        for event in events {
+            translate.handle(now, event);
+            while let Some(output) = translate.poll() {
+                told.push(match output {
+                    Output::Started(started) => {
+                        let flow = &started.flows[0];
+                        format!("started {} at {}", flow.flow.0, flow.first_sequence)
+                    }
+                    Output::Gap(gap) => format!("gap {}-{}", gap.from, gap.to),
+                    Output::Unit { unit, .. } => match unit.epoch {
+                        Some(epoch) => format!("unit {} epoch {epoch}", unit.first_sequence),
+                        None => format!("unit {}", unit.first_sequence),
+                    },
+                    Output::State(state) => format!("state {}", state.state),
+                    Output::Clock(_) => "clock".to_owned(),
+                    Output::Rtcp { .. } => "rtcp".to_owned(),
+                });
+            }
+        }
+        told
+    }
+
+    fn epoch(first_sequence: u64) -> Event {
+        Event::Epoch { line: 1, ssrc: 7, first_sequence }
+    }
+
+    #[test]
+    fn a_video_line_behind_an_audio_line_has_the_second_flow() {
+        let mut translate = Translate::new(5, vec![FlowId(10), FlowId(11)]);
+        let events = vec![
+            Event::Started { presentation: presentation() },
+            epoch(65_536),
+            unit(65_536, 3),
+            unit(65_539, 1),
+        ];
+        assert_eq!(run(&mut translate, events), ["started 11 at 65536", "unit 65536", "unit 65539"]);
+    }
+
+    #[test]
+    fn a_line_without_a_flow_is_not_sent() {
+        let mut translate = Translate::new(5, vec![FlowId(10)]);
+        let events = vec![Event::Started { presentation: presentation() }, epoch(65_536), unit(65_536, 3)];
+        assert_eq!(run(&mut translate, events), [""; 0]);
+    }
+
+    #[test]
+    fn a_camera_that_restarts_goes_on_above_what_was_sent() {
+        let mut translate = Translate::new(5, vec![FlowId(10), FlowId(11)]);
+        let start = || Event::Started { presentation: presentation() };
+        let events = vec![start(), epoch(65_536), unit(65_536, 10), start(), epoch(65_540), unit(65_540, 1)];
+        let told = run(&mut translate, events);
+        assert_eq!(
+            told,
+            [
+                "started 11 at 65536",
+                "unit 65536",
+                "gap 65546-131075",
+                "started 11 at 131076",
+                "unit 131076 epoch 2"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_gap_is_named_once_and_a_hole_is_named_at_all() {
+        let mut translate = Translate::new(5, vec![FlowId(10), FlowId(11)]);
+        let gap = |from, to| Event::Gap { line: 1, from, to };
+        let events = vec![
+            Event::Started { presentation: presentation() },
+            epoch(65_536),
+            gap(65_530, 65_535),
+            unit(65_536, 2),
+            gap(65_538, 65_539),
+            gap(65_538, 65_540),
+            unit(65_541, 1),
+            unit(65_541, 1),
+            unit(65_550, 1),
+        ];
+        let told = run(&mut translate, events);
+        let rest = ["gap 65538-65539", "gap 65540-65540", "unit 65541", "gap 65542-65549", "unit 65550"];
+        assert_eq!(told[2..], rest);
+    }
+}

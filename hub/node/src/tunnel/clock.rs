@@ -30,8 +30,10 @@ impl Offset {
             self.samples.pop_front();
         }
         // A clock that was set makes everything before it wrong.
-        let bound = |sample: &Sample| i64::try_from((sample.round_trip + round_trip).as_millis()).unwrap_or(i64::MAX);
-        self.samples.retain(|sample| (sample.offset_ms - offset_ms).saturating_abs() <= bound(sample) + SLACK_MS);
+        let bound =
+            |sample: &Sample| i64::try_from((sample.round_trip + round_trip).as_millis()).unwrap_or(i64::MAX);
+        self.samples
+            .retain(|sample| (sample.offset_ms - offset_ms).saturating_abs() <= bound(sample) + SLACK_MS);
         self.samples.push_back(Sample { at: now, offset_ms, round_trip });
     }
 

@@ -159,7 +159,8 @@ impl Link {
         let request = self.last_request;
         let flows: Vec<FlowId> = (1..=LINES).map(|line| FlowId(self.last_flow + line)).collect();
         self.last_flow += LINES;
-        let order = Subscribe { request, camera, tier, class: CLASS, start: Start::Cached, flows: flows.clone() };
+        let order =
+            Subscribe { request, camera, tier, class: CLASS, start: Start::Cached, flows: flows.clone() };
         self.requests.insert(id, request);
         self.subscriptions.insert(request, Subscription { id, camera, tier, events, flows, flowing: false });
         self.metrics.subscribes.inc();
@@ -192,7 +193,8 @@ impl Link {
             FromEdge::FlowState(state) => self.flow_state(state),
             FromEdge::Gap(gap) => self.input(gap.flow, Input::Gap { from: gap.from, to: gap.to }),
             FromEdge::Epoch(epoch) => {
-                let (ssrc, first_sequence, first_stream) = (epoch.ssrc, epoch.first_sequence, epoch.first_stream);
+                let (ssrc, first_sequence, first_stream) =
+                    (epoch.ssrc, epoch.first_sequence, epoch.first_stream);
                 self.input(epoch.flow, Input::Epoch(Epoch { ssrc, first_sequence, first_stream }));
             }
             FromEdge::Clock(clock) => {

@@ -183,7 +183,9 @@ impl Owner {
         let moved: Vec<FeedNumber> = self
             .feeds
             .iter()
-            .filter(|(_, feed)| feed.over.is_some() && feed.over != assignments.device(feed.camera, feed.tier))
+            .filter(|(_, feed)| {
+                feed.over.is_some() && feed.over != assignments.device(feed.camera, feed.tier)
+            })
             .map(|(id, _)| *id)
             .collect();
         for id in moved {
@@ -211,7 +213,8 @@ impl Owner {
         let Some((device, link)) = device.and_then(|device| Some((device, self.links.get(&device)?))) else {
             return false;
         };
-        let order = Order::Subscribe { id, camera: feed.camera, tier: feed.tier, events: feed.events.clone() };
+        let order =
+            Order::Subscribe { id, camera: feed.camera, tier: feed.tier, events: feed.events.clone() };
         let taken = link.orders.try_send(order).is_ok();
         feed.over = taken.then_some(device);
         taken

@@ -134,7 +134,8 @@ impl Release {
             self.counts.refused += 1;
             return;
         };
-        let at = self.epochs.iter().rposition(|epoch| epoch.first_stream <= index && epoch.ssrc == first.ssrc());
+        let at =
+            self.epochs.iter().rposition(|epoch| epoch.first_stream <= index && epoch.ssrc == first.ssrc());
         let Some((at, epoch)) = at.and_then(|at| Some((at, *self.epochs.get(at)?))) else {
             self.meet(Stranger { index, arrived: now, packets });
             return;
@@ -208,7 +209,8 @@ impl Release {
                 }
                 continue;
             }
-            let Some((&first, _)) = self.waiting.first_key_value().filter(|(first, _)| **first <= self.next) else {
+            let Some((&first, _)) = self.waiting.first_key_value().filter(|(first, _)| **first <= self.next)
+            else {
                 break;
             };
             let Some(unit) = self.waiting.remove(&first) else { break };

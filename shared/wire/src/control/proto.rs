@@ -7,8 +7,8 @@ use prost::{Message, Oneof};
 use sluice_ids::UnixMillis;
 
 use super::{
-    CameraReport, Desired, DesiredCamera, DesiredNode, DesiredTier, EdgeHello, HealthItem, HubHello, Ping, Pong,
-    Reported, TierReport, TierState, ToEdge, ToHub, Warm,
+    CameraReport, Desired, DesiredCamera, DesiredNode, DesiredTier, EdgeHello, HealthItem, HubHello, Ping,
+    Pong, Reported, TierReport, TierState, ToEdge, ToHub, Warm,
 };
 use crate::error::{Decoded, MessageError, field};
 
@@ -443,7 +443,8 @@ impl TryFrom<PReported> for Reported {
                 tiers: camera.tiers.into_iter().filter_map(tier_report).collect(),
             })
         };
-        let item = |item: PHealthItem| HealthItem { code: item.code, severity: item.severity, text: item.text };
+        let item =
+            |item: PHealthItem| HealthItem { code: item.code, severity: item.severity, text: item.text };
         Ok(Self {
             generation: reported.generation,
             cameras: reported.cameras.into_iter().map(camera).collect::<Result<_, MessageError>>()?,

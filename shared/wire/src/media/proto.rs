@@ -5,8 +5,8 @@ use prost::{Message, Oneof};
 use sluice_ids::UnixMillis;
 
 use super::{
-    Announce, Clock, EdgeHello, EdgeStats, Epoch, FlowState, FromEdge, FromNode, Gap, Goaway, Line,
-    LineKind, NodeStats, Start, Started, StartedFlow, Subscribe,
+    Announce, Clock, EdgeHello, EdgeStats, Epoch, FlowState, FromEdge, FromNode, Gap, Goaway, Line, LineKind,
+    NodeStats, Start, Started, StartedFlow, Subscribe,
 };
 use crate::{
     control::proto::{PHubHello, PPing, PPong},
@@ -375,9 +375,7 @@ impl TryFrom<PFromEdgeKind> for FromEdge {
                 code: state.code.parse().ok(),
                 text: state.text,
             }),
-            PFromEdgeKind::Gap(gap) => {
-                Self::Gap(Gap { flow: FlowId(gap.flow), from: gap.from, to: gap.to })
-            }
+            PFromEdgeKind::Gap(gap) => Self::Gap(Gap { flow: FlowId(gap.flow), from: gap.from, to: gap.to }),
             PFromEdgeKind::Epoch(epoch) => Self::Epoch(Epoch {
                 flow: FlowId(epoch.flow),
                 epoch: epoch.epoch,
