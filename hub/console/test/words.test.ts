@@ -8,7 +8,7 @@ import { tell, tellCamera, type Scene } from "../src/ui/words.ts";
 
 const session: PlaySession = { id: "s", protocol: "webrtc", tier: "sub", url: "u", token: "t", iceServers: [] };
 const ready: CameraState = { code: "ready", reason: null };
-const broken: CameraState = { code: "trouble", reason: { code: "wrong-password", text: "x" } };
+const broken: CameraState = { code: "resting", reason: { code: "wrong-password", text: "x" } };
 const playing: PlayerState = { kind: "playing", session, since: 0, frameAt: 10_000, lifeAt: 10_000, attempt: 0 };
 const scene: Scene = { now: 10_000, player: playing, freshness: { kind: "live", ageMs: 80 }, camera: ready, lastPictureUnixMs: undefined };
 

@@ -24,8 +24,10 @@ export interface Page<T> {
   readonly next: string | null;
 }
 
+export type Role = "viewer" | "operator" | "admin" | "auditor";
+
 export interface Me {
-  readonly user: { readonly id: string; readonly name: string; readonly role: string };
+  readonly user: { readonly id: string; readonly name: string; readonly role: Role };
   readonly csrf: string;
 }
 
@@ -52,7 +54,7 @@ export interface TierReport {
 
 /** What a camera is doing, with its reason in words. */
 export interface CameraState {
-  /** `ready`, `off`, `opening`, `trouble` or `offline`. */
+  /** `live` (somebody watches), `ready`, `opening`, `resting` (in trouble), `off` or `unknown`. */
   readonly code: string;
   readonly reason?: { readonly code: string; readonly text: string } | null;
   readonly since?: number | null;

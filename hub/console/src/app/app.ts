@@ -25,3 +25,8 @@ export interface View {
   readonly element: HTMLElement;
   close(): void;
 }
+
+/** Whether this user may change cameras and end others' sessions. The hub decides; this only spares useless buttons. */
+export function mayOperate({ user }: Me): boolean {
+  return user.role === "operator" || user.role === "admin";
+}

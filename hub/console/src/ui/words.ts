@@ -106,8 +106,8 @@ function trouble(camera: CameraState | undefined): boolean {
 
 /** A camera's own state as chip: word and colour. */
 export function tellCamera(camera: CameraState): { readonly tone: Tone; readonly word: string } {
-  if (camera.code === "offline") return { tone: "bad", word: t("camera.offline") };
-  if (trouble(camera)) return { tone: "bad", word: t("camera.trouble") };
+  if (camera.reason?.code === "device-offline") return { tone: "bad", word: t("camera.offline") };
+  if (trouble(camera) || camera.code === "resting") return { tone: "bad", word: t("camera.trouble") };
   switch (camera.code) {
     case "live":
       return { tone: "live", word: t("camera.live") };

@@ -1,4 +1,4 @@
-import type { App, View } from "../app/app.ts";
+import { mayOperate, type App, type View } from "../app/app.ts";
 import type { Camera, TierReport } from "../api/types.ts";
 import { confirm } from "../ui/confirm.ts";
 import { h, icon, iconButton } from "../ui/dom.ts";
@@ -19,7 +19,7 @@ export class CamerasView implements View {
     this.element = h("section", { class: "page", "aria-labelledby": "page-title" },
       h("div", { class: "toolbar" },
         h("h1", { class: "page-title", id: "page-title", text: t("cameras.title") }), this.#count, h("span", { class: "gap" }),
-        h("a", { class: "button primary", href: "#/cameras/new" }, icon("plus"), t("cameras.add"))),
+        mayOperate(app.me) ? h("a", { class: "button primary", href: "#/cameras/new" }, icon("plus"), t("cameras.add")) : undefined),
       this.#error, this.#body);
     this.#ends = [app.registry.cameras.subscribe(() => { this.#render(); }), app.registry.problem.subscribe(() => { this.#render(); })];
   }
@@ -64,7 +64,7 @@ export class CamerasView implements View {
       h("td", { "data-label": t("cameras.site"), text: registry.sites.find(({ id }) => id === camera.site_id)?.name ?? "" }),
       h("td", { "data-label": t("cameras.via"), text: via }),
       h("td", { "data-label": t("cameras.streams") }, ...camera.tiers.map(tierLine)),
-      h("td", { class: "actions" }, iconButton("bin", t("cameras.remove", { name: camera.name }), () => void this.#remove(camera))));
+      h("td", { class: "actions" }, mayOperate(this.#app.me) ? iconButton("bin", t("cameras.remove", { name: camera.name }), () => void this.#remove(camera)) : undefined));
   }
 
   async #remove(camera: Camera): Promise<void> {
@@ -75,10 +75,17 @@ export class CamerasView implements View {
   }
 }
 
+/** Codecs as people call them, by the sample entry that an RFC 6381 name begins with. */
+const CODECS: Readonly<Record<string, string>> = { avc1: "H.264", avc3: "H.264", hvc1: "H.265", hev1: "H.265" };
+
+function codecName(codec: string): string {
+  return CODECS[codec.split(".")[0] ?? ""] ?? codec;
+}
+
 function tierLine(tier: TierReport): HTMLElement {
   const picture = tier.width && tier.height ? `${tier.width}×${tier.height}` : "";
   const fps = tier.fps ? `${Math.round(tier.fps)} fps` : "";
   const gop = tier.gop_s ? `GOP ${Number(tier.gop_s.toFixed(1))} s` : "";
-  const parts = [tier.codec ?? "", picture, fps, gop].filter((part) => part !== "");
+  const parts = [codecName(tier.codec ?? ""), picture, fps, gop].filter((part) => part !== "");
   return h("div", { class: "tier" }, h("span", { class: "tier-name", text: tier.tier }), parts.join(" · "));
 }

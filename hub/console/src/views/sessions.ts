@@ -1,4 +1,4 @@
-import type { App, View } from "../app/app.ts";
+import { mayOperate, type App, type View } from "../app/app.ts";
 import type { Page, PlaySessionRow } from "../api/types.ts";
 import { h } from "../ui/dom.ts";
 import { clockTime, t } from "../ui/language.ts";
@@ -55,7 +55,7 @@ export class SessionsView implements View {
       h("td", { "data-label": t("sessions.how"), text: `${row.protocol} · ${row.tier}` }),
       h("td", { "data-label": t("sessions.state"), text: key in en ? t(key as TextKey) : row.state }),
       h("td", { "data-label": t("sessions.since"), text: clockTime(row.started_at) }),
-      h("td", { class: "actions" }, h("button", { type: "button", class: "button small", "aria-label": t("sessions.end-label", { viewer: row.viewer, camera }), text: t("sessions.end"), on: { click: () => void this.#end(row.id) } })));
+      h("td", { class: "actions" }, mayOperate(this.#app.me) ? h("button", { type: "button", class: "button small", "aria-label": t("sessions.end-label", { viewer: row.viewer, camera }), text: t("sessions.end"), on: { click: () => void this.#end(row.id) } }) : undefined));
   }
 
   async #end(id: string): Promise<void> {

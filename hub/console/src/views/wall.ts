@@ -1,4 +1,4 @@
-import type { App, View } from "../app/app.ts";
+import { mayOperate, type App, type View } from "../app/app.ts";
 import { LAYOUTS, recallLayout, remember, type Layout } from "../app/memory.ts";
 import type { Camera } from "../api/types.ts";
 import { h, icon, iconButton, setText } from "../ui/dom.ts";
@@ -109,7 +109,7 @@ export class WallView implements View {
   #notice(cameras: readonly Camera[] | undefined): HTMLElement {
     const problem = this.#app.registry.problem.get();
     if (cameras === undefined) return h("p", { class: "notice", role: "status", text: problem ? problem.title : t("wall.loading") });
-    return h("div", { class: "notice" }, h("h2", { text: t("wall.none") }), h("p", { text: t("wall.none-lead") }), h("a", { class: "button primary", href: "#/cameras/new" }, icon("plus"), t("cameras.add")));
+    return h("div", { class: "notice" }, h("h2", { text: t("wall.none") }), h("p", { text: t("wall.none-lead") }), mayOperate(this.#app.me) ? h("a", { class: "button primary", href: "#/cameras/new" }, icon("plus"), t("cameras.add")) : undefined);
   }
 
   #layoutChooser(): HTMLElement {
