@@ -81,6 +81,7 @@ impl Agent {
             identity: identity.clone(),
             seal_public_key: seal_key.public().to_vec(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            last_desired: keeper.desired(),
         };
         let catalogue = Arc::new(CameraCatalogue(cameras.clone()));
         let uplink = Uplink::spawn(&scope, clock, uplink_config, catalogue, &metrics)?;

@@ -48,6 +48,10 @@ impl Keeper {
         Self { cameras, ledger: Some(ledger), kept }
     }
 
+    pub(crate) fn desired(&self) -> Option<Desired> {
+        self.kept.borrow().desired.as_deref().cloned()
+    }
+
     pub(crate) fn kept(&self) -> watch::Receiver<Kept> {
         self.kept.subscribe()
     }

@@ -46,6 +46,8 @@ pub struct UplinkConfig {
     pub seal_public_key: Vec<u8>,
     /// The program's version, told in the hello.
     pub version: String,
+    /// What control wanted before the last restart: the nodes' links do not wait for control.
+    pub last_desired: Option<Desired>,
 }
 
 /// The handle of the links; their tasks end with the scope.
@@ -85,7 +87,7 @@ impl Uplink {
         let now = UnixMillis(clock.unix_millis());
         let board =
             Board::new(UplinkStatus { control: LinkStatus::new(config.control, now), nodes: Vec::new() });
-        let (desired_in, desired) = watch::channel(None);
+        let (desired_in, desired) = watch::channel(config.last_desired);
         let (reported, reports) = watch::channel(Reported::default());
         let hello = media::EdgeHello {
             device_id: config.device,
@@ -113,7 +115,7 @@ impl Uplink {
         Ok(Self { desired, reported, board })
     }
 
-    /// What control wants; `None` until it has said so in this process.
+    /// What control wants; `None` until it has said so, now or before the last restart.
     #[must_use]
     pub fn desired(&self) -> watch::Receiver<Option<Desired>> {
         self.desired.clone()

@@ -86,6 +86,8 @@ const KEY_LATE_AFTER: Duration = Duration::from_secs(20);
 const KEY_GIVE_UP_AFTER: Duration = Duration::from_secs(90);
 const FIRST_RETRY: Duration = Duration::from_millis(500);
 const LONGEST_REST: Duration = Duration::from_secs(60);
+/// A camera that comes back while people look at its tile should not keep them waiting.
+const LONGEST_REST_WATCHED: Duration = Duration::from_secs(10);
 /// A session that lived this long says the camera is well: the backoff begins anew.
 const STABLE_AFTER: Duration = Duration::from_secs(10);
 /// A person who presses play does not wait for the backoff, but cannot hammer a camera either.
@@ -190,7 +192,8 @@ impl Lifecycle {
         if lived >= STABLE_AFTER {
             self.backoff.reset();
         }
-        let wait = self.backoff.next(self.dice.roll());
+        let longest = if self.demand.subscribers > 0 { LONGEST_REST_WATCHED } else { LONGEST_REST };
+        let wait = self.backoff.next(self.dice.roll()).min(longest);
         let retry_at = match failure.retry {
             Retry::Backoff => Some(now + wait),
             Retry::Never => None,

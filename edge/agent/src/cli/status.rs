@@ -1,5 +1,5 @@
 use std::{
-    io::Write as _,
+    io::{ErrorKind, Write as _},
     net::{SocketAddr, TcpStream},
     path::PathBuf,
     process::ExitCode,
@@ -34,14 +34,17 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         (None, None) => Private::default().listen,
     };
     let body = fetch(address).with_context(|| format!("ask the edge at {address}; is it running?"))?;
-    let mut out = std::io::stdout().lock();
-    if args.json {
-        writeln!(out, "{}", body.trim_end())?;
+    let text = if args.json {
+        format!("{}\n", body.trim_end())
     } else {
         let status: StatusDocument = serde_json::from_str(&body).context("understand the answer")?;
-        write!(out, "{status}")?;
+        status.to_string()
+    };
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        // The reader had enough, as in `sluice-edge status | head`.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
+        written => Ok(written.map(|()| ExitCode::SUCCESS)?),
     }
-    Ok(ExitCode::SUCCESS)
 }
 
 /// One GET in HTTP/1.0, which is answered without chunks and ends with the connection.

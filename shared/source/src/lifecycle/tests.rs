@@ -203,6 +203,18 @@ fn a_person_who_presses_play_cuts_a_long_rest_short() {
 }
 
 #[test]
+fn rests_are_short_while_somebody_watches() {
+    let mut script = Script::new();
+    script.demand(ONE);
+    for _ in 0..40 {
+        script.fail(ReasonCode::Unreachable);
+        let before = script.now;
+        assert_eq!(script.wake(), [Output::Open]);
+        assert!(script.now - before <= LONGEST_REST_WATCHED);
+    }
+}
+
+#[test]
 fn a_rest_without_demand_ends_off() {
     let mut script = Script::new();
     script.demand(ONE);
