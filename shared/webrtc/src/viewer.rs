@@ -256,11 +256,9 @@ impl Viewer {
 
     fn event(&mut self, now: Instant, event: Event, notices: &mut Vec<Notice>) {
         match event {
-            Event::Connected => {
-                if self.times.connected.is_none() {
-                    self.times.connected = Some(now);
-                    notices.push(Notice::Connected(now.saturating_duration_since(self.times.opened)));
-                }
+            Event::Connected if self.times.connected.is_none() => {
+                self.times.connected = Some(now);
+                notices.push(Notice::Connected(now.saturating_duration_since(self.times.opened)));
             }
             Event::KeyframeRequest(_) => notices.push(Notice::PictureLost),
             Event::ChannelOpen(id, label) if label == CHANNEL => {

@@ -5,7 +5,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use sluice_load::{Event, Peer, Report, Seen, Transport, Usage};
+use sluice_load::{Event, Peer, Report, Seen, Transport, Usage, Used};
 use sluice_runtime::{Clock, TaskScope};
 use sluice_telemetry::Metrics;
 use sluice_webrtc::{Engine, EngineConfig, EngineEvent, EngineMetrics, FeedId, Frame, SessionKey};
@@ -56,8 +56,8 @@ pub(crate) async fn run(args: Args) -> Result<()> {
     while let Some(one) = results.recv().await {
         seen.push(one);
     }
-    let mut report: Report = whep::summary(&seen);
-    let used = whep::Used { cpu: to.saturating_sub(from), window, before: before.resident, resident };
+    let mut report: Report = Report::of(&seen);
+    let used = Used { cpu: to.saturating_sub(from), window, before: before.resident, resident };
     report.process = Some(used.report(&seen, args.viewers));
     whep::print(&report, args.json)?;
     scope.close(SETTLE).await;

@@ -3,6 +3,7 @@
 //! [`Peer`] is one WebRTC receiver (UDP or ICE-TCP) that decrypts everything; [`Tally`] makes figures of what it
 //! received; [`Hub`] asks a hub for playback as any dashboard would. The binary `sluice-load` runs many of them.
 
+mod crowd;
 mod hub;
 mod peer;
 mod process;
@@ -11,6 +12,7 @@ mod tally;
 mod transport;
 mod viewer;
 
+pub use crowd::{Crowd, Used};
 pub use hub::{Grant, Hub};
 pub use peer::{Event, Packet, Peer};
 pub use process::Usage;

@@ -1,4 +1,8 @@
+use std::time::Duration;
+
 use serde::Serialize;
+
+use crate::viewer::Seen;
 
 /// Percentiles of one quantity.
 #[derive(Debug, Clone, Copy, Serialize, PartialEq)]
@@ -69,6 +73,61 @@ pub struct Report {
     pub bitrate_kbps: f64,
     /// What the watched process used, if one was watched.
     pub process: Option<ProcessReport>,
+}
+
+impl Report {
+    /// What these viewers saw.
+    #[must_use]
+    pub fn of(seen: &[Seen]) -> Self {
+        let millis =
+            |pick: fn(&Seen) -> Option<Duration>| Spread::of(seen.iter().filter_map(pick).map(ms).collect());
+        let sum = |pick: fn(&Seen) -> u64| seen.iter().map(pick).sum();
+        let mut failures: Vec<String> = seen.iter().filter_map(|one| one.failure.clone()).collect();
+        failures.sort();
+        failures.dedup();
+        Self {
+            viewers: seen.len(),
+            connected: seen.iter().filter(|one| one.connected.is_some()).count(),
+            pictured: seen.iter().filter(|one| one.pictured.is_some()).count(),
+            failures,
+            play_ms: millis(|one| one.play),
+            connected_ms: millis(|one| one.connected),
+            first_frame_ms: millis(|one| one.pictured),
+            live_ms: millis(|one| one.live),
+            packets: sum(|one| one.tally.packets()),
+            lost: sum(|one| one.tally.lost()),
+            late: sum(|one| one.tally.late()),
+            frames: sum(|one| one.tally.frames().len() as u64),
+            gap_ms: Spread::of(seen.iter().flat_map(gaps).collect()),
+            age_ms: Spread::of(seen.iter().flat_map(ages).collect()),
+            bitrate_kbps: mean_bitrate(seen),
+            process: None,
+        }
+    }
+}
+
+fn gaps(seen: &Seen) -> Vec<f64> {
+    let times: Vec<_> = seen.steady().map(|frame| frame.at).collect();
+    times.windows(2).map(|pair| ms(pair[1].saturating_duration_since(pair[0]))).collect()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "milliseconds of an age")]
+fn ages(seen: &Seen) -> Vec<f64> {
+    seen.steady().filter_map(|frame| frame.age_ms).map(|age| age as f64).collect()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "figures for people")]
+fn mean_bitrate(seen: &[Seen]) -> f64 {
+    let bitrate = |one: &Seen| {
+        let bytes_a_packet = one.tally.bytes() as f64 / one.tally.packets() as f64;
+        Some(one.packet_rate()? * bytes_a_packet * 8.0 / 1_000.0)
+    };
+    let rates: Vec<f64> = seen.iter().filter_map(bitrate).collect();
+    if rates.is_empty() { 0.0 } else { rates.iter().sum::<f64>() / rates.len() as f64 }
+}
+
+fn ms(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1_000.0
 }
 
 /// What a server used while the viewers watched.

@@ -9,7 +9,7 @@ use sluice_runtime::Clock;
 use crate::{
     hub::{Grant, Hub},
     peer::{Event, Peer},
-    tally::Tally,
+    tally::{Frame, Tally},
     transport::Transport,
 };
 
@@ -45,6 +45,23 @@ pub struct Seen {
     pub tally: Tally,
     /// What went wrong.
     pub failure: Option<String>,
+}
+
+impl Seen {
+    /// Packets a second from the first whole frame to the last.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "figures for people")]
+    pub fn packet_rate(&self) -> Option<f64> {
+        let frames = self.tally.frames();
+        let time = frames.last()?.at.saturating_duration_since(frames.first()?.at).as_secs_f64();
+        (time > 0.0).then(|| self.tally.packets() as f64 / time)
+    }
+
+    /// The whole frames from 2 s after the first key frame on.
+    pub fn steady(&self) -> impl Iterator<Item = &Frame> {
+        let from = self.pictured_at.map(|at| at + START_OVER);
+        self.tally.frames().iter().filter(move |frame| from.is_some_and(|from| frame.at >= from))
+    }
 }
 
 /// Watches once, from `play` to DELETE.
@@ -99,7 +116,7 @@ fn live(seen: &Seen) -> Option<Duration> {
     let frames = seen.tally.frames();
     let last = frames.last()?;
     // How far each frame is behind the last one, by its own clock and by ours.
-    let lag = |frame: &crate::tally::Frame| {
+    let lag = |frame: &Frame| {
         let media = f64::from(last.timestamp.wrapping_sub(frame.timestamp)) / 90.0;
         let real = last.at.saturating_duration_since(frame.at).as_secs_f64() * 1_000.0;
         media - real
@@ -124,3 +141,5 @@ fn local_ip(grant: &Grant) -> IpAddr {
 }
 
 const LIVE_WITHIN_MS: f64 = 100.0;
+/// Latency 2 s after a join is that of the steady state (design §4).
+const START_OVER: Duration = Duration::from_secs(2);
