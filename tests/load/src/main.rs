@@ -1,5 +1,6 @@
 //! `sluice-load`: headless viewers against a hub.
 
+mod bench;
 mod engine;
 mod whep;
 
@@ -19,6 +20,8 @@ struct Cli {
 enum Command {
     /// Watch one camera with many WebRTC viewers
     Whep(whep::Args),
+    /// Measure a whole Sluice: hub, edge and virtual cameras beside this program
+    Bench(bench::Args),
     /// Measure the WebRTC engine alone, in this process
     Engine(engine::Args),
 }
@@ -29,6 +32,7 @@ async fn main() -> ExitCode {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let done = match Cli::parse().command {
         Command::Whep(args) => whep::run(args).await,
+        Command::Bench(args) => bench::run(args).await,
         Command::Engine(args) => engine::run(args).await,
     };
     match done {

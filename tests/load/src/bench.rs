@@ -1,0 +1,50 @@
+mod plan;
+mod table;
+
+use std::{fs, path::PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+use sluice_runtime::Clock;
+
+use self::{
+    plan::Section,
+    table::{Machine, Row, Table},
+};
+
+/// Arguments of `sluice-load bench`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Where logs and bench.json go
+    #[arg(long, default_value = "target/bench")]
+    dir: PathBuf,
+    /// Only these sections: start, cold, viewers, edge, idle
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<Section>,
+    /// Fewer repetitions and viewers, for a first look
+    #[arg(long)]
+    quick: bool,
+}
+
+/// Measures a whole Sluice on this machine, section by section, each with programs of its own.
+pub(crate) async fn run(args: Args) -> Result<()> {
+    fs::create_dir_all(&args.dir)?;
+    let dir = args.dir.canonicalize()?;
+    let binaries = std::env::current_exe()?.parent().context("this program lies in a folder")?.to_owned();
+    let site = plan::Site { dir: dir.clone(), binaries, clock: Clock::system(), quick: args.quick };
+    let sections = if args.only.is_empty() { Section::ALL.to_vec() } else { args.only };
+    let (mut rows, mut failures): (Vec<Row>, Vec<String>) = (Vec::new(), Vec::new());
+    for section in sections {
+        table::say(&format!("measuring {}", section.title()))?;
+        match plan::measure(&site, section).await {
+            Ok(measured) => rows.extend(measured),
+            Err(error) => failures.push(format!("{}: {error:#}", section.title())),
+        }
+    }
+    let table = Table { machine: Machine::this(), rows, failures };
+    fs::write(dir.join("bench.json"), serde_json::to_string_pretty(&table)?)?;
+    table.print()?;
+    if !table.failures.is_empty() {
+        bail!("{} sections could not be measured", table.failures.len());
+    }
+    Ok(())
+}
