@@ -1,0 +1,233 @@
+use axum::{
+    Json,
+    extract::{Path, State},
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use sluice_hub_fleet::CameraState;
+use sluice_hub_store::{Camera, PageOf, Pins, Via};
+use sluice_ids::{CameraId, SiteId};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::{
+    audit::audit,
+    auth::{Right, Who},
+    body::Body,
+    page::{Asked, Page},
+    problem::Problem,
+    standing::{self, Feeds, StateNow, TierNow},
+    state::ApiState,
+};
+
+mod change;
+mod create;
+mod source;
+
+pub(crate) use change::{__path_change, change};
+pub(crate) use create::{__path_create, create};
+
+/// A camera and how it stands.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct CameraNow {
+    id: String,
+    name: String,
+    site_id: String,
+    /// The device that pulls it, or `node`.
+    via: String,
+    /// Whether it is pulled and may be played.
+    enabled: bool,
+    /// Where its pictures come from; `null` for who may not change cameras.
+    source: Option<SourceNow>,
+    pins: PinsNow,
+    /// Which tiers are pulled while nobody watches: `all`, `sub`, `main` or `none`.
+    warm: &'static str,
+    /// How long a feed outlives its last viewer.
+    linger_s: f64,
+    state: StateNow,
+    tiers: Vec<TierNow>,
+    /// Milliseconds since 1970.
+    created_at: i64,
+    updated_at: i64,
+}
+
+/// Where a camera's pictures come from. The password is never shown.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct SourceNow {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    tiers: Vec<SourceTier>,
+    username: Option<String>,
+    has_password: bool,
+}
+
+/// The address of one stream, without credentials.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SourceTier {
+    /// `main`, `sub` or `third`.
+    pub(crate) tier: String,
+    /// `rtsp://host[:port]/path`.
+    pub(crate) url: String,
+}
+
+/// What is laid down for playing a camera; `null` is left to the decision.
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct PinsNow {
+    pub(crate) protocol: Option<String>,
+    pub(crate) tier: Option<String>,
+}
+
+/// Which cameras are asked for.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CamerasQuery {
+    /// `next` of the part before.
+    cursor: Option<String>,
+    /// At most so many, 1 to 500; 100 if absent.
+    limit: Option<u32>,
+    /// Of one site alone.
+    site_id: Option<String>,
+}
+
+/// The cameras of this tenant and how they stand.
+#[utoipa::path(get, path = "/cameras", tag = "registry", params(CamerasQuery), responses(
+    (status = 200, body = Page<CameraNow>), (status = 401, body = Problem), (status = 403, body = Problem)))]
+pub(crate) async fn list(
+    State(state): State<ApiState>,
+    who: Who,
+    Asked(query): Asked<CamerasQuery>,
+) -> Result<Json<Page<CameraNow>>, Problem> {
+    let tenant = who.needs(Right::Read)?;
+    let part = crate::page::ListQuery { cursor: query.cursor, limit: query.limit };
+    let site = query.site_id.map(|text| text.parse::<SiteId>());
+    let site = site.transpose().map_err(|_| Problem::unknown("site-unknown", "site"))?;
+    let of = PageOf { after: part.after::<CameraId>()?, limit: part.limit()? };
+    let page = state.store.cameras(tenant, site, of).await?;
+    let feeds = state.streams.feeds(page.items.iter().map(|camera| camera.id).collect()).await?;
+    let items = page.items.iter().map(|camera| show(&state, &who, camera, &feeds));
+    Ok(Json(Page { items: items.collect(), next: page.next.map(|id| id.to_string()) }))
+}
+
+/// One camera and how it stands.
+#[utoipa::path(get, path = "/cameras/{id}", tag = "registry", params(("id" = String, Path)), responses(
+    (status = 200, body = CameraNow), (status = 404, body = Problem)))]
+pub(crate) async fn get(
+    State(state): State<ApiState>,
+    who: Who,
+    Path(id): Path<String>,
+) -> Result<Json<CameraNow>, Problem> {
+    let tenant = who.needs(Right::Read)?;
+    let camera = state.store.camera(tenant, known(&id)?).await?;
+    let camera = camera.ok_or_else(|| Problem::unknown("camera-unknown", "camera"))?;
+    Ok(Json(shown(&state, &who, &camera).await?))
+}
+
+/// Removes a camera: its sessions end, its device stops pulling it.
+#[utoipa::path(delete, path = "/cameras/{id}", tag = "registry", params(("id" = String, Path)), responses(
+    (status = 204), (status = 404, body = Problem)))]
+pub(crate) async fn remove(
+    State(state): State<ApiState>,
+    who: Who,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Problem> {
+    let tenant = who.needs(Right::Operate)?;
+    let removed = state.store.delete_camera(tenant, known(&id)?).await?;
+    let removed = removed.ok_or_else(|| Problem::unknown("camera-unknown", "camera"))?;
+    audit(&state, &who, "camera.delete", removed.id, json!({ "name": removed.name })).await?;
+    state.streams.camera_gone(removed.id).await;
+    registry_changed(&state, &removed);
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The camera id of a path; what is none names no camera.
+fn known(text: &str) -> Result<CameraId, Problem> {
+    text.parse().map_err(|_| Problem::unknown("camera-unknown", "camera"))
+}
+
+fn registry_changed(state: &ApiState, camera: &Camera) {
+    match camera.via {
+        Via::Device(device) => state.fleet.changed(device),
+        Via::Node => state.fleet.changed_all(),
+    }
+    state.events.registry_changed(camera.tenant, "camera", camera.id.to_string());
+}
+
+async fn shown(state: &ApiState, who: &Who, camera: &Camera) -> Result<CameraNow, Problem> {
+    let feeds = state.streams.feeds(vec![camera.id]).await?;
+    Ok(show(state, who, camera, &feeds))
+}
+
+async fn created(state: &ApiState, who: &Who, camera: &Camera) -> Result<Response, Problem> {
+    let location = format!("/api/v1/cameras/{}", camera.id);
+    let body = Json(shown(state, who, camera).await?);
+    Ok((StatusCode::CREATED, [(header::LOCATION, location)], body).into_response())
+}
+
+fn show(state: &ApiState, who: &Who, camera: &Camera, feeds: &Feeds) -> CameraNow {
+    let stands = state.fleet.camera_state(camera.id);
+    let stands: Option<&CameraState> = stands.as_deref();
+    CameraNow {
+        id: camera.id.to_string(),
+        name: camera.name.clone(),
+        site_id: camera.site.to_string(),
+        via: camera.via.device().map_or_else(|| "node".to_owned(), |device| device.to_string()),
+        enabled: camera.enabled,
+        source: who.may(Right::Operate).then(|| source_now(camera)),
+        pins: PinsNow {
+            protocol: camera.pins.protocol.clone(),
+            tier: camera.pins.tier.map(|tier| tier.as_str().to_owned()),
+        },
+        warm: camera.warm.as_str(),
+        linger_s: camera.linger.as_secs_f64(),
+        state: standing::state_of(camera, stands, feeds),
+        tiers: standing::tiers_of(camera, stands, feeds),
+        created_at: camera.created_at.0,
+        updated_at: camera.updated_at.0,
+    }
+}
+
+fn source_now(camera: &Camera) -> SourceNow {
+    let tiers = camera.tiers.iter();
+    SourceNow {
+        kind: "rtsp",
+        tiers: tiers.map(|tier| SourceTier { tier: tier.tier.to_string(), url: tier.url.clone() }).collect(),
+        username: camera.username.clone(),
+        has_password: camera.sealed_password.is_some(),
+    }
+}
+
+fn pins(asked: &PinsNow, faults: &mut crate::validate::Faults) -> Pins {
+    let protocol = asked.protocol.clone().filter(|word| {
+        let known = sluice_hub_streams::decide::Protocol::named(word).is_some();
+        if !known {
+            faults.add("pins.protocol", "invalid", "one of webrtc, ll-hls, hls, or null");
+        }
+        known
+    });
+    let tier = asked.tier.as_deref().and_then(|word| {
+        let tier = word.parse().ok();
+        if tier.is_none() {
+            faults.add("pins.tier", "invalid", "one of main, sub, third, or null");
+        }
+        tier
+    });
+    Pins { protocol, tier }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pin_of_an_unknown_word_is_a_fault_at_its_field() {
+        let mut faults = crate::validate::Faults::default();
+        let asked = PinsNow { protocol: Some("mjpeg".into()), tier: Some("huge".into()) };
+        assert_eq!(pins(&asked, &mut faults), Pins::default());
+        let fields: Vec<_> = faults.finish().unwrap_err().errors.into_iter().map(|fault| fault.field).collect();
+        assert_eq!(fields, ["pins.protocol", "pins.tier"]);
+    }
+}

@@ -1,0 +1,115 @@
+use axum::{
+    Json,
+    extract::{Path, State},
+};
+use serde::Deserialize;
+use serde_json::json;
+use sluice_hub_store::{Camera, CameraChange, StoreError, Via};
+use sluice_ids::DeviceId;
+
+use super::{
+    Body, CameraNow, PinsNow, Problem, Right, ToSchema, Who, audit, create, known, pins, registry_changed, shown,
+    source::{self, Source},
+};
+use crate::{state::ApiState, validate::Faults};
+
+/// What to change about a camera; what is absent stays.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ChangeCamera {
+    name: Option<String>,
+    site_id: Option<String>,
+    via: Option<String>,
+    /// Replaces addresses and user name; a password that is absent stays, unless the device changes.
+    source: Option<Source>,
+    warm: Option<String>,
+    linger_s: Option<f64>,
+    enabled: Option<bool>,
+    pins: Option<PinsNow>,
+}
+
+/// Changes a camera: its device is told at once. Disabling it ends its sessions.
+#[utoipa::path(patch, path = "/cameras/{id}", tag = "registry", params(("id" = String, Path)), request_body = ChangeCamera,
+    responses((status = 200, body = CameraNow), (status = 404, body = Problem), (status = 409, body = Problem),
+    (status = 422, body = Problem)))]
+pub(crate) async fn change(
+    State(state): State<ApiState>,
+    who: Who,
+    Path(id): Path<String>,
+    Body(asked): Body<ChangeCamera>,
+) -> Result<Json<CameraNow>, Problem> {
+    let tenant = who.needs(Right::Operate)?;
+    let unknown = || Problem::unknown("camera-unknown", "camera");
+    let before = state.store.camera(tenant, known(&id)?).await?.ok_or_else(unknown)?;
+    let change = checked(&state, &before, asked).await?;
+    let after = state.store.update_camera(tenant, before.id, change).await;
+    let after = after.map_err(sealed_elsewhere)?.ok_or_else(unknown)?;
+    audit(&state, &who, "camera.change", after.id, json!({ "name": after.name, "enabled": after.enabled })).await?;
+    if !after.enabled {
+        state.streams.camera_gone(after.id).await;
+    }
+    if before.via != after.via {
+        registry_changed(&state, &before);
+    }
+    registry_changed(&state, &after);
+    Ok(Json(shown(&state, &who, &after).await?))
+}
+
+async fn checked(state: &ApiState, before: &Camera, asked: ChangeCamera) -> Result<CameraChange, Problem> {
+    let mut faults = Faults::default();
+    let mut change = CameraChange {
+        name: asked.name.as_deref().map(|name| faults.name("name", name)),
+        site: asked.site_id.as_deref().and_then(|text| faults.id("site_id", text)),
+        warm: create::warm(asked.warm.as_deref(), &mut faults),
+        linger: create::linger(asked.linger_s, &mut faults),
+        enabled: asked.enabled,
+        pins: asked.pins.as_ref().map(|asked| pins(asked, &mut faults)),
+        ..CameraChange::default()
+    };
+    let device: Option<DeviceId> = match asked.via.as_deref() {
+        Some(via) => create::device(via, &mut faults),
+        None => before.via.device(),
+    };
+    let source = asked.source.map(|source| source::check(source, &mut faults));
+    let place = (Some(change.site.unwrap_or(before.site)), device);
+    let (_, key) = create::place(state, before.tenant, place, &mut faults).await?;
+    let tiers = source.as_ref().map_or(&before.tiers, |source| &source.tiers);
+    let pinned = change.pins.as_ref().unwrap_or(&before.pins).tier;
+    if pinned.is_some_and(|pinned| !tiers.iter().any(|tier| tier.tier == pinned)) {
+        faults.add("pins.tier", "invalid", "the camera has no such tier");
+    }
+    faults.finish()?;
+    change.via = asked.via.and(device).map(Via::Device);
+    if let Some(source) = source {
+        let password = source.password.as_ref();
+        let sealed = password.map(|password| source::sealed(key.as_deref(), before.id, password)).transpose()?;
+        // Another address may be another machine: the old password goes there only if the caller gives it again.
+        change.sealed_password = match sealed {
+            Some(sealed) => Some(Some(sealed)),
+            None if hosts(&source.tiers) == hosts(&before.tiers) && source.username == before.username => None,
+            None => Some(None),
+        };
+        change.tiers = Some(source.tiers);
+        change.username = Some(source.username);
+    }
+    Ok(change)
+}
+
+fn hosts(tiers: &[sluice_hub_store::CameraTier]) -> Vec<String> {
+    let urls = tiers.iter().filter_map(|tier| url::Url::parse(&tier.url).ok());
+    let mut hosts: Vec<String> = urls.map(|url| format!("{:?}:{:?}", url.host_str(), url.port())).collect();
+    hosts.sort();
+    hosts.dedup();
+    hosts
+}
+
+fn sealed_elsewhere(error: StoreError) -> Problem {
+    if matches!(error, StoreError::SealedElsewhere) {
+        return Problem::invalid(vec![crate::problem::FieldFault {
+            field: "source.password".into(),
+            code: "missing",
+            text: "the password is sealed to the device before; give it again for the new one".into(),
+        }]);
+    }
+    error.into()
+}

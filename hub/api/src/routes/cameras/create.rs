@@ -1,0 +1,138 @@
+use std::time::Duration;
+
+use axum::{extract::State, response::Response};
+use serde::Deserialize;
+use serde_json::json;
+use sluice_hub_store::{CameraChange, DEFAULT_LINGER, NewCamera, StoreError, Via, Warm};
+use sluice_ids::{CameraId, DeviceId, SiteId, TenantId};
+use sluice_runtime::uuid_v7;
+
+use super::{
+    Body, PinsNow, Problem, Right, ToSchema, Who, audit, created, pins, registry_changed,
+    source::{self, Source},
+};
+use crate::{state::ApiState, validate::Faults};
+
+/// A camera to be added.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AddCamera {
+    name: String,
+    site_id: String,
+    /// The device that pulls it.
+    via: String,
+    source: Source,
+    /// Which tiers are pulled while nobody watches: `all`, `sub` (the default), `main` or `none`.
+    warm: Option<String>,
+    /// How long a feed outlives its last viewer; 15 if absent.
+    linger_s: Option<f64>,
+    /// Whether it is pulled and may be played; `true` if absent.
+    enabled: Option<bool>,
+    #[serde(default)]
+    pins: PinsNow,
+}
+
+/// Adds a camera: its device is told at once. Credentials in its addresses are moved out of them; the password is
+/// sealed to the device before it is kept.
+#[utoipa::path(post, path = "/cameras", tag = "registry", request_body = AddCamera, responses(
+    (status = 201, body = super::CameraNow), (status = 409, body = Problem), (status = 422, body = Problem)))]
+pub(crate) async fn create(
+    State(state): State<ApiState>,
+    who: Who,
+    Body(asked): Body<AddCamera>,
+) -> Result<Response, Problem> {
+    let tenant = who.needs(Right::Operate)?;
+    let mut faults = Faults::default();
+    let name = faults.name("name", &asked.name);
+    let (warm, linger) = (warm(asked.warm.as_deref(), &mut faults), linger(asked.linger_s, &mut faults));
+    let pins = pins(&asked.pins, &mut faults);
+    let source = source::check(asked.source, &mut faults);
+    if pins.tier.is_some_and(|pinned| !source.tiers.iter().any(|tier| tier.tier == pinned)) {
+        faults.add("pins.tier", "invalid", "the camera has no such tier");
+    }
+    let site: Option<SiteId> = faults.id("site_id", &asked.site_id);
+    let device = device(&asked.via, &mut faults);
+    let (site, key) = place(&state, tenant, (site, device), &mut faults).await?;
+    faults.finish()?;
+    let (Some(site), Some(device)) = (site, device) else {
+        return Err(Problem::unknown("site-unknown", "site or device"));
+    };
+
+    let id = CameraId::from_uuid(uuid_v7(&state.clock));
+    let password = source.password.as_ref();
+    let sealed_password = password.map(|password| source::sealed(key.as_deref(), id, password)).transpose()?;
+    let (via, tiers, username) = (Via::Device(device), source.tiers, source.username);
+    let new = NewCamera {
+        id,
+        site,
+        via,
+        name,
+        tiers,
+        username,
+        sealed_password,
+        warm: warm.unwrap_or(Warm::Sub),
+        linger: linger.unwrap_or(DEFAULT_LINGER),
+    };
+    let mut camera = state.store.create_camera(tenant, new).await?;
+    if asked.enabled == Some(false) || pins != sluice_hub_store::Pins::default() {
+        let change = CameraChange { enabled: asked.enabled, pins: Some(pins), ..CameraChange::default() };
+        camera = state.store.update_camera(tenant, id, change).await?.ok_or(StoreError::MissingReference)?;
+    }
+    audit(&state, &who, "camera.create", id, json!({ "name": camera.name, "via": camera.via.device() })).await?;
+    registry_changed(&state, &camera);
+    created(&state, &who, &camera).await
+}
+
+/// The device of a `via`.
+pub(super) fn device(via: &str, faults: &mut Faults) -> Option<DeviceId> {
+    if via == "node" {
+        let text = "cameras pulled by the hub itself are not built yet; name the device of the site";
+        faults.add("via", "via-node-unsupported", text);
+        return None;
+    }
+    faults.id("via", via)
+}
+
+/// Checks that site and device are the tenant's and belong together; answers the device's sealing key.
+pub(super) async fn place(
+    state: &ApiState,
+    tenant: TenantId,
+    (site, device): (Option<SiteId>, Option<DeviceId>),
+    faults: &mut Faults,
+) -> Result<(Option<SiteId>, Option<Vec<u8>>), Problem> {
+    let mut key = None;
+    if let Some(id) = site
+        && state.store.site(tenant, id).await?.is_none()
+    {
+        faults.add("site_id", "unknown", "no such site");
+    }
+    if let Some(id) = device {
+        match state.store.device(tenant, id).await? {
+            None => faults.add("via", "unknown", "no such device"),
+            Some(device) if device.revoked_at.is_some() => faults.add("via", "revoked", "this device was shut out"),
+            Some(device) if site.is_some_and(|site| site != device.site) => {
+                faults.add("via", "other-site", "this device stands at another site");
+            }
+            Some(device) => key = device.seal_public_key,
+        }
+    }
+    Ok((site, key))
+}
+
+pub(super) fn warm(word: Option<&str>, faults: &mut Faults) -> Option<Warm> {
+    let word = word?;
+    let warm = word.parse().ok();
+    if warm.is_none() {
+        faults.add("warm", "invalid", "one of all, sub, main, none");
+    }
+    warm
+}
+
+pub(super) fn linger(seconds: Option<f64>, faults: &mut Faults) -> Option<Duration> {
+    let seconds = seconds?;
+    if !(0.0..=600.0).contains(&seconds) {
+        faults.add("linger_s", "out-of-range", "0 to 600 seconds");
+        return None;
+    }
+    Some(Duration::from_secs_f64(seconds))
+}

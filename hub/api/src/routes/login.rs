@@ -1,0 +1,133 @@
+use std::{net::IpAddr, time::Duration};
+
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use sluice_hub_store::User;
+use sluice_runtime::random_bytes;
+use sluice_telemetry::Secret;
+use utoipa::ToSchema;
+
+use crate::{
+    audit::audit,
+    auth::{self, COOKIE, LOGIN_IDLE, Peer, Principal, Secure, Who, signed},
+    body::Body,
+    problem::Problem,
+    state::ApiState,
+};
+
+/// Who logs in.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Login {
+    /// The login name.
+    #[serde(alias = "username")]
+    user: String,
+    #[schema(value_type = String, format = Password)]
+    password: Secret<String>,
+}
+
+/// Who is logged in.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Me {
+    user: Person,
+    /// To be sent in the header `x-sluice-csrf` with every change.
+    csrf: String,
+}
+
+/// A person.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Person {
+    id: String,
+    name: String,
+    /// `viewer`, `operator`, `admin` or `auditor`.
+    role: &'static str,
+}
+
+/// Logs a person in: sets the cookie `sluice_session`. Wrong names and wrong passwords look alike, and tries are
+/// limited by name and by address.
+#[utoipa::path(post, path = "/login", tag = "login", request_body = Login, security(()), responses(
+    (status = 200, body = Me), (status = 401, description = "wrong name or password", body = Problem),
+    (status = 429, description = "too many tries", body = Problem)))]
+pub(crate) async fn login(
+    State(state): State<ApiState>,
+    Peer(peer): Peer,
+    Secure(secure): Secure,
+    Body(login): Body<Login>,
+) -> Result<Response, Problem> {
+    let name = login.user.trim().to_owned();
+    state.try_login(&name, peer).map_err(|wait| slower(&name, peer, wait))?;
+    let user = state.store.user_by_name(name.clone()).await?.filter(|user| !user.disabled);
+    if !fits(&state, login.password, user.as_ref().map(|user| user.password_hash.clone())).await? {
+        tracing::info!(peer.known = peer.is_some(), "a login was refused");
+        return Err(Problem::unauthenticated("wrong-login", "the name or the password is wrong"));
+    }
+    let user = user.ok_or_else(|| Problem::unauthenticated("wrong-login", "the name or the password is wrong"))?;
+    state.login_was_good(&name, peer);
+    let session_token = hex::encode(random_bytes::<32>());
+    let expires_at = state.now().plus(LOGIN_IDLE);
+    let hash = signed::sha256(&session_token);
+    state.store.create_console_session(hash, user.tenant, user.id, expires_at).await?;
+    let me = Me { user: person(&user), csrf: signed::csrf(&session_token) };
+    let set = cookie(&session_token, secure, LOGIN_IDLE);
+    let principal = Principal::Person { user: Box::new(user), session_token };
+    let who = Who { principal, language: sluice_hub_streams::Language::En, base: String::new() };
+    audit(&state, &who, "login", who.credential(), json!({})).await?;
+    Ok(([(header::SET_COOKIE, set), (header::CACHE_CONTROL, NO_STORE)], Json(me)).into_response())
+}
+
+/// Ends this login.
+#[utoipa::path(post, path = "/logout", tag = "login", responses((status = 204), (status = 401, body = Problem)))]
+pub(crate) async fn logout(
+    State(state): State<ApiState>,
+    who: Who,
+    headers: HeaderMap,
+    Secure(secure): Secure,
+) -> Result<Response, Problem> {
+    if let Some(session_token) = auth::cookie(&headers) {
+        state.store.delete_console_session(signed::sha256(session_token)).await?;
+        audit(&state, &who, "logout", who.credential(), json!({})).await?;
+    }
+    let gone = cookie("", secure, Duration::ZERO);
+    Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, gone)]).into_response())
+}
+
+/// Who is logged in here.
+#[utoipa::path(get, path = "/me", tag = "login", responses((status = 200, body = Me), (status = 401, body = Problem)))]
+pub(crate) async fn me(who: Who) -> Result<Response, Problem> {
+    let Principal::Person { user, session_token } = &who.principal else {
+        return Err(Problem::forbidden("only a login at the console has a person"));
+    };
+    let me = Me { user: person(user), csrf: signed::csrf(session_token) };
+    Ok(([(header::CACHE_CONTROL, NO_STORE)], Json(me)).into_response())
+}
+
+async fn fits(state: &ApiState, password: Secret<String>, hash: Option<String>) -> Result<bool, Problem> {
+    let busy = |_| Problem::new(StatusCode::SERVICE_UNAVAILABLE, "hub-stopping", "the hub is stopping");
+    let _place = state.hashing.acquire().await.map_err(busy)?;
+    let verified = tokio::task::spawn_blocking(move || auth::verify(password.expose(), hash.as_deref())).await;
+    verified.map_err(|error| Problem::internal(&error))
+}
+
+fn slower(name: &str, peer: Option<IpAddr>, wait: Duration) -> Problem {
+    tracing::warn!(user = ?sluice_telemetry::Pii(name), peer.known = peer.is_some(), "logins are tried too often");
+    let detail = "too many tries to log in; wait before the next";
+    Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-logins", detail).retry_after(wait.as_secs() + 1)
+}
+
+fn person(user: &User) -> Person {
+    Person { id: user.id.to_string(), name: user.name.clone(), role: user.role.as_str() }
+}
+
+fn cookie(value: &str, secure: bool, age: Duration) -> HeaderValue {
+    let secure = if secure { "; Secure" } else { "" };
+    let text = format!("{COOKIE}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={}{secure}", age.as_secs());
+    HeaderValue::try_from(text).expect("a cookie of hex digits is a header value")
+}
+
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
