@@ -26,8 +26,6 @@ mod link;
 mod metrics;
 mod owner;
 mod release;
-#[cfg(test)]
-mod tests;
 
 pub use feed_stream::FeedStream;
 pub use sluice_wire::media::Line as LineInfo;

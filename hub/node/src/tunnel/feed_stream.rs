@@ -178,3 +178,91 @@ impl Splice {
         timestamp
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use sluice_wire::media::LineKind;
+
+    use super::*;
+
+    /// One NAL unit of a type: 5 is an IDR slice, 1 a slice of another picture (H.264 table 7-1).
+    fn packet(sequence: u16, timestamp: u32, ssrc: u32, nal: u8) -> RtpPacket {
+        let mut bytes = vec![0x80, 0xe0];
+        bytes.extend_from_slice(&sequence.to_be_bytes());
+        bytes.extend_from_slice(&timestamp.to_be_bytes());
+        bytes.extend_from_slice(&ssrc.to_be_bytes());
+        bytes.extend_from_slice(&[0x60 | nal, 0x88, 0x80, 0x10]);
+        RtpPacket::parse(Bytes::from(bytes)).unwrap()
+    }
+
+    fn unit(sequence: u64, timestamp: u32, ssrc: u32, nal: u8, captured_at_ms: i64) -> Raw {
+        let packets = vec![packet(sequence as u16, timestamp, ssrc, nal)];
+        Raw::Unit { line: 0, first_sequence: sequence, captured_at_ms, packets }
+    }
+
+    fn stream() -> FeedStream {
+        let (commands, _) = mpsc::channel(4);
+        let zero = sluice_ids::CameraId::from_uuid(sluice_runtime::uuid_v7(&sluice_runtime::Clock::system()));
+        let mut stream = FeedStream::open(&commands, zero, Tier::Sub);
+        let line = LineInfo {
+            index: 0,
+            kind: LineKind::Video,
+            encoding: "H264".into(),
+            payload_type: 96,
+            clock_rate: 90_000,
+            fmtp: String::new(),
+        };
+        stream.refine(Raw::Started { lines: vec![line] });
+        stream
+    }
+
+    fn timestamps(stream: &mut FeedStream, raws: Vec<Raw>) -> Vec<Option<i64>> {
+        let event = |event| match event {
+            FeedEvent::Unit { unit, .. } => Some(unit.timestamp),
+            _ => None,
+        };
+        raws.into_iter().filter_map(|raw| stream.refine(raw)).map(event).collect()
+    }
+
+    #[test]
+    fn nothing_leaves_before_a_key_nor_between_a_loss_and_the_next() {
+        let raws = vec![
+            unit(1, 0, 7, 1, 0),
+            unit(2, 3_600, 7, 5, 40),
+            unit(3, 7_200, 7, 1, 80),
+            Raw::Missing { line: 0 },
+            Raw::Missing { line: 0 },
+            unit(5, 14_400, 7, 1, 160),
+            unit(6, 18_000, 7, 5, 200),
+        ];
+        let got = timestamps(&mut stream(), raws);
+        assert_eq!(got, [Some(3_600), Some(7_200), None, Some(18_000)]);
+    }
+
+    #[test]
+    fn time_goes_on_over_a_camera_that_restarts() {
+        let raws =
+            vec![unit(1, 1_000_000, 7, 5, 5_000), Raw::Missing { line: 0 }, unit(70_000, 99, 8, 5, 7_000)];
+        let got = timestamps(&mut stream(), raws);
+        assert_eq!(got, [Some(1_000_000), None, Some(1_180_000)]);
+    }
+
+    #[test]
+    fn time_goes_on_over_a_link_that_was_dialled_anew() {
+        let raws = vec![unit(1, 1_000_000, 7, 5, 5_000), Raw::Lost, unit(9, 1_180_000, 7, 5, 7_000)];
+        assert_eq!(timestamps(&mut stream(), raws), [Some(1_000_000), None, Some(1_180_000)]);
+    }
+
+    #[test]
+    fn packets_that_are_no_unit_end_what_can_be_decoded() {
+        let broken = Raw::Unit {
+            line: 0,
+            first_sequence: 2,
+            captured_at_ms: 40,
+            packets: vec![packet(2, 3_600, 7, 1), packet(9, 3_600, 7, 1)],
+        };
+        let raws = vec![unit(1, 0, 7, 5, 0), broken, unit(3, 7_200, 7, 1, 80), unit(4, 10_800, 7, 5, 120)];
+        assert_eq!(timestamps(&mut stream(), raws), [Some(0), None, Some(10_800)]);
+    }
+}
