@@ -1,6 +1,6 @@
 import { Api } from "./api/client.ts";
 import type { Me } from "./api/types.ts";
-import type { App, View } from "./app/app.ts";
+import type { App, Revoked, View } from "./app/app.ts";
 import { HubLink } from "./app/link.ts";
 import { recall } from "./app/memory.ts";
 import { Registry } from "./app/registry.ts";
@@ -48,13 +48,15 @@ class Console {
     const life = new AbortController();
     const registry = new Registry(this.#api);
     const returns = new Signal(0);
+    const revoked = new Signal<Revoked | undefined>(undefined);
     const app: App = {
       api: this.#api,
       me,
       registry,
       returns,
+      revoked,
       clock: this.#clock,
-      link: new HubLink(registry, () => { returns.set(returns.get() + 1); }),
+      link: new HubLink(registry, () => { returns.set(returns.get() + 1); }, (ended) => { revoked.set(ended); }),
       sessions: new HubSessions({ base: "", headers: () => this.#api.headers() }),
       wanted: new Signal<ReadonlySet<string>>(new Set()),
     };

@@ -130,6 +130,19 @@ test("a final refusal rests until hope or a wish", () => {
   assert.deepEqual(kinds(script.at(99, { kind: "hope-given" })), ["ask-session"]);
 });
 
+test("a revoked session is not replaced, whichever of its end and its transport's is heard first", () => {
+  const revoked: PlayerInput = { kind: "session-revoked", sessionId: session.id, reason: { code: "revoked", text: "" } };
+  const first = new Script().playing();
+  assert.deepEqual(kinds(first.at(1_000, revoked)), ["disconnect"]);
+  const second = new Script().playing();
+  second.at(1_000, { kind: "transport-down", reason: gone, final: false });
+  assert.deepEqual(second.at(1_100, revoked), []);
+  for (const script of [first, second]) assert.equal(script.machine.state.kind, "refused");
+  const other = new Script().playing();
+  other.at(1_000, { ...revoked, sessionId: "ses_2" });
+  assert.equal(other.machine.state.kind, "playing");
+});
+
 test("a node that never answers is given up", () => {
   const script = new Script();
   script.at(0, { kind: "play-wanted" });

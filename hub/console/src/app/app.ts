@@ -16,8 +16,16 @@ export interface App {
   readonly sessions: HubSessions;
   /** Cameras this operator wants to see moving; survives a walk to another page. */
   readonly wanted: Signal<ReadonlySet<string>>;
+  /** The last session that was ended by somebody else's hand. */
+  readonly revoked: Signal<Revoked | undefined>;
   /** Counts the returns of the hub; players take hope from it. */
   readonly returns: Signal<number>;
+}
+
+/** A session that was ended on purpose, and why. */
+export interface Revoked {
+  readonly sessionId: string;
+  readonly reason: string;
 }
 
 /** One page: its element, and its end. */

@@ -1,6 +1,7 @@
 import type { CameraState } from "../api/types.ts";
 import { pause } from "../player/clock.ts";
 import { Signal, type Readable } from "../player/signal.ts";
+import type { Revoked } from "./app.ts";
 import type { Registry } from "./registry.ts";
 
 /** How the console hears from its hub. `since` is unix ms by the browser's own clock, for display only. */
@@ -19,14 +20,16 @@ export class HubLink {
   readonly #state = new Signal<LinkState>({ kind: "polling" });
   readonly #life = new AbortController();
   readonly #onReturn: () => void;
+  readonly #onRevoked: (revoked: Revoked) => void;
   #events: EventSource | undefined;
   #reopenTimer: ReturnType<typeof setTimeout> | undefined;
   #refreshTimer: ReturnType<typeof setTimeout> | undefined;
 
-  /** `onReturn` is called whenever the hub answers again after it did not. */
-  constructor(registry: Registry, onReturn: () => void) {
+  /** `onReturn` is called whenever the hub answers again after it did not, `onRevoked` for sessions ended on purpose. */
+  constructor(registry: Registry, onReturn: () => void, onRevoked: (revoked: Revoked) => void) {
     this.#registry = registry;
     this.#onReturn = onReturn;
+    this.#onRevoked = onRevoked;
     this.#open();
     void this.#poll();
   }
@@ -61,6 +64,10 @@ export class HubLink {
       if (change) this.#registry.cameraChanged(change.id, change.state);
       else this.#soon();
     });
+    events.addEventListener("session.ended", (event) => {
+      const { session_id: sessionId, reason } = parse(event);
+      if (typeof sessionId === "string" && typeof reason === "string" && REVOCATIONS.has(reason)) this.#onRevoked({ sessionId, reason });
+    });
     for (const kind of ["device.state", "resync", "registry.changed"]) events.addEventListener(kind, () => { this.#soon(); });
   }
 
@@ -92,16 +99,22 @@ export class HubLink {
   }
 }
 
-function parseCameraState(event: Event): { id: string; state: CameraState } | undefined {
-  if (!(event instanceof MessageEvent) || typeof event.data !== "string") return undefined;
-  let value: unknown;
+/** Ends that a new session would only get round. */
+const REVOCATIONS: ReadonlySet<string> = new Set(["revoked", "credential-revoked", "camera-gone"]);
+
+/** The fields of an event; none of what is not an object. */
+function parse(event: Event): Readonly<Record<string, unknown>> {
+  if (!(event instanceof MessageEvent) || typeof event.data !== "string") return {};
   try {
-    value = JSON.parse(event.data);
+    const value: unknown = JSON.parse(event.data);
+    return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
   } catch {
-    return undefined;
+    return {};
   }
-  if (typeof value !== "object" || value === null) return undefined;
-  const { camera_id: id, state } = value as { camera_id?: unknown; state?: unknown };
+}
+
+function parseCameraState(event: Event): { id: string; state: CameraState } | undefined {
+  const { camera_id: id, state } = parse(event);
   if (typeof id !== "string" || typeof state !== "object" || state === null || !("code" in state)) return undefined;
   return { id, state: state as CameraState };
 }

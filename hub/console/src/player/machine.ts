@@ -41,6 +41,8 @@ export type PlayerInput =
   | { readonly kind: "session-granted"; readonly ticket: number; readonly session: PlaySession }
   | { readonly kind: "session-refused"; readonly ticket: number; readonly reason: Reason; readonly final: boolean }
   | { readonly kind: "session-ended"; readonly ticket: number }
+  /** Somebody with the right to it ended this session: no new one is asked for. */
+  | { readonly kind: "session-revoked"; readonly sessionId: string; readonly reason: Reason }
   | { readonly kind: "transport-up" }
   | { readonly kind: "transport-down"; readonly reason: Reason; readonly final: boolean }
   | { readonly kind: "frame-shown" }
@@ -136,6 +138,9 @@ export class PlayerMachine {
       case "session-ended":
         this.#answered(now, input);
         break;
+      case "session-revoked":
+        this.#revoked(now, input.sessionId, input.reason);
+        break;
       case "transport-up":
       case "transport-down":
         this.#transport(now, input);
@@ -193,6 +198,13 @@ export class PlayerMachine {
         this.#ask(now, state.attempt);
         break;
     }
+  }
+
+  #revoked(now: number, sessionId: string, reason: Reason): void {
+    const state = this.#state;
+    if (held(state)?.id !== sessionId) return;
+    if (connected(state)) this.#orders.push({ kind: "disconnect" });
+    this.#state = { kind: "refused", since: now, reason };
   }
 
   #transport(now: number, input: Extract<PlayerInput, { kind: "transport-up" | "transport-down" }>): void {

@@ -1,6 +1,6 @@
 import type { ServerClock } from "./clock.ts";
 import { judge, parseMessage, type Anchor, type Freshness } from "./freshness.ts";
-import { PlayerMachine, type PlayerInput, type PlayerOutput, type PlayerState } from "./machine.ts";
+import { PlayerMachine, type PlayerInput, type PlayerOutput, type PlayerState, type Reason } from "./machine.ts";
 import { Signal, type Readable } from "./signal.ts";
 import type { Grant, PlaySource } from "./source.ts";
 import { WhepConnection } from "./whep.ts";
@@ -85,6 +85,11 @@ export class Player {
   /** Tells that what stood in the way may be gone: no more waiting, try now. */
   hope(): void {
     this.#feed({ kind: "hope-given" });
+  }
+
+  /** Tells that a session was ended by somebody with the right to it; if it is this one, playing stays ended. */
+  revoked(sessionId: string, reason: Reason): void {
+    this.#feed({ kind: "session-revoked", sessionId, reason });
   }
 
   /** Ends playing for good and lets everything go. */

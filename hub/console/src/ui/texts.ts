@@ -135,6 +135,9 @@ export const en = {
   "reason.node-unavailable": "No media node is available",
   "reason.sessions-full": "The hub carries no more viewers now",
   "reason.session-ended": "The session was ended",
+  "reason.revoked": "An operator ended this session",
+  "reason.credential-revoked": "The sign-in that played this camera was revoked",
+  "reason.camera-gone": "The camera was removed",
   "reason.forbidden": "This user may not watch this camera",
 } as const;
 
@@ -276,5 +279,8 @@ export const ptBR: Readonly<Record<TextKey, string>> = {
   "reason.node-unavailable": "Nenhum nó de mídia está disponível",
   "reason.sessions-full": "O hub não comporta mais espectadores agora",
   "reason.session-ended": "A sessão foi encerrada",
+  "reason.revoked": "Um operador encerrou esta sessão",
+  "reason.credential-revoked": "O acesso que reproduzia esta câmera foi revogado",
+  "reason.camera-gone": "A câmera foi removida",
   "reason.forbidden": "Este usuário não pode assistir a esta câmera",
 };

@@ -46,6 +46,9 @@ export class Tile {
     this.#ends.push(
       this.#player.state.subscribe(() => { this.#render(); }),
       this.#player.freshness.subscribe(() => { this.#noteAge(); }),
+      app.revoked.subscribe((revoked) => {
+        if (revoked) this.#player.revoked(revoked.sessionId, { code: revoked.reason, text: "The session was ended" });
+      }),
       app.returns.subscribe(() => { if (this.#wanted) this.#player.hope(); }),
     );
     const ticker = setInterval(() => { this.#render(); }, TELL_EVERY_MS);

@@ -92,13 +92,17 @@ export function pageTests(world: World): void {
     await row.waitFor({ state: "detached" });
   });
 
-  test("the list of viewers tells who watches what", async () => {
+  test("the list of viewers tells who watches what, and an ended session stays ended", async () => {
     const watching = await world.operator();
     await watching.press(world.camera(1));
     await watching.live(world.camera(1));
     const console = await world.operator();
     await console.open("sessions");
-    await console.page.locator("tr", { hasText: "Camera 1" }).filter({ hasText: "operator" }).first().waitFor();
+    const row = console.page.locator("tr", { hasText: "Camera 1" }).filter({ hasText: "Watching" });
+    await row.filter({ hasText: "operator" }).waitFor();
+    await row.getByRole("button").click();
+    await watching.says(world.camera(1), /An operator ended this session/, 5_000);
+    await console.page.locator("tr", { hasText: "Camera 1" }).waitFor({ state: "detached" });
   });
 
   test("the player works alone, as a versioned module in somebody else's page", async () => {
