@@ -17,6 +17,7 @@ use crate::{
     },
     feed::Feed,
     frame::{FeedId, Frame, SessionKey},
+    lineup::Orders,
     metrics::{EndLabel, EndedBy, EngineMetrics},
     negotiate::{self, Negotiator},
     socket::{Batch, Datagram, UdpPort},
@@ -360,7 +361,7 @@ impl Task {
         let feed = self.feeds.entry(id).or_insert_with(|| Feed::new(limit));
         feed.gop.push(frame);
         // Taken out while viewers are served, for `turn` needs all of `self`.
-        let viewers = std::mem::take(&mut feed.viewers);
+        let (viewers, before) = (std::mem::take(&mut feed.viewers), self.viewers.len());
         for key in &viewers {
             let at = self.moment();
             let (Some(viewer), Some(feed)) = (self.viewers.get_mut(key), self.feeds.get(&id)) else {
@@ -371,7 +372,9 @@ impl Task {
         }
         if let Some(feed) = self.feeds.get_mut(&id) {
             feed.viewers = viewers;
-            feed.viewers.retain(|key| self.viewers.contains_key(key));
+            if self.viewers.len() != before {
+                feed.viewers.retain(|key| self.viewers.contains_key(key));
+            }
         }
     }
 
@@ -429,12 +432,13 @@ impl Task {
             if let Some(reason) = viewer.over(at.now) {
                 self.notices.push(Notice::Ended(reason));
             }
-            let busy = !self.notices.is_empty();
-            self.act(at, key);
-            self.obey(at.now, key);
-            if !busy {
+            let orders = viewer.lineup.take_orders();
+            if self.notices.is_empty() && orders == Orders::default() {
                 break;
             }
+            let feed = viewer.feed;
+            self.obey(at.now, feed, orders);
+            self.act(at, key);
         }
         if let Some(viewer) = self.viewers.get_mut(&key) {
             viewer.armed = Some(self.timers.arm(key, viewer.deadline(), viewer.armed));
@@ -471,15 +475,12 @@ impl Task {
         }
     }
 
-    fn obey(&mut self, now: Instant, key: SessionKey) {
-        let Some(viewer) = self.viewers.get_mut(&key) else { return };
-        let orders = viewer.lineup.take_orders();
+    fn obey(&mut self, now: Instant, feed: FeedId, orders: Orders) {
         self.metrics.bursts.inc_by(orders.burst.into());
         self.metrics.rebursts.inc_by(orders.reburst.into());
         self.metrics.waits.inc_by(orders.wait.into());
         self.metrics.cuts.inc_by(orders.cut.into());
         if orders.want_key_frame {
-            let feed = viewer.feed;
             self.want_key_frame(now, feed);
         }
     }
