@@ -135,12 +135,13 @@ impl Demo {
         let camera_password = hex_of(&random_bytes::<8>());
         let camsim = start_camsim(config, &camera_password)?;
         let mut hub = start_hub(config)?;
-        wait_for(&mut hub, &format!("{}/api/v1/time", config.base())).await?;
         let anonymous = HubClient::new(&config.base());
+        wait_for(&mut hub, &anonymous, &format!("{}/api/v1/time", config.base())).await?;
         let api_token = anonymous.token_by_login(USER, &password).await?;
         let client = anonymous.with_token(&api_token);
         let mut edge = start_edge(config)?;
-        wait_for(&mut edge, &format!("http://{}/health", Ports::local(config.ports.edge_private))).await?;
+        let health = format!("http://{}/health", Ports::local(config.ports.edge_private));
+        wait_for(&mut edge, &anonymous, &health).await?;
 
         say("adding the cameras");
         let cameras = add_cameras(config, &client, &issued, &camera_password).await?;
@@ -257,13 +258,8 @@ fn start_edge(config: &DemoConfig) -> Result<Child> {
     Child::start("sluice-edge", &config.binary("sluice-edge"), &["run", "--config", &toml], &config.path("edge.log"))
 }
 
-async fn wait_for(child: &mut Child, url: &str) -> Result<()> {
-    let http = reqwest::Client::builder().timeout(Duration::from_secs(2)).build()?;
-    let answered = eventually_within(Duration::from_secs(30), || async {
-        let response = http.get(url).send().await?;
-        response.error_for_status().map(drop)
-    })
-    .await;
+async fn wait_for(child: &mut Child, client: &HubClient, url: &str) -> Result<()> {
+    let answered = eventually_within(Duration::from_secs(30), || client.answers(url)).await;
     child.check()?;
     answered.with_context(|| format!("{url} does not answer"))
 }

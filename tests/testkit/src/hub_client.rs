@@ -50,6 +50,14 @@ impl HubClient {
         Ok((status, serde_json::from_str(&text).unwrap_or(Value::String(text))))
     }
 
+    /// Whether a URL answers with success.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn answers(&self, url: &str) -> Result<()> {
+        Ok(self.http.get(url).send().await?.error_for_status().map(drop)?)
+    }
+
     /// [`HubClient::call`] that must succeed.
     ///
     /// # Errors
