@@ -39,17 +39,7 @@ impl Pump {
         loop {
             let source = self.source().await;
             let mut subscription = source.subscribe(self.start).await;
-            loop {
-                // Nothing for a while is worth a word: a person looks at an empty tile.
-                let quiet = tokio::time::timeout(WORD, subscription.next());
-                let event = match quiet.await {
-                    Ok(event) => event,
-                    Err(_) => {
-                        self.tell_opening(&source).await;
-                        subscription.next().await
-                    }
-                };
-                let Some(event) = event else { break };
+            while let Some(event) = subscription.next().await {
                 translate.handle(self.clock.now(), event);
                 while let Some(output) = translate.poll() {
                     if self.out.send((self.request, output)).await.is_err() {
@@ -81,20 +71,10 @@ impl Pump {
         }
     }
 
-    async fn tell_opening(&self, source: &Source) {
-        let status = source.status();
-        let status = status.borrow().clone();
-        if matches!(status.state, sluice_source::State::Opening | sluice_source::State::Off) {
-            self.tell(FlowPhase::Opening, ReasonCode::Opening, "the camera is being opened").await;
-        }
-    }
-
     async fn tell(&self, state: FlowPhase, code: ReasonCode, text: &str) {
         let state = FlowState { request: self.request, state, code: Some(code), text: text.to_owned() };
         let _ = self.out.send((self.request, Output::State(state))).await;
     }
 }
 
-/// Most cameras are there before this.
-const WORD: Duration = Duration::from_millis(1_500);
 const AGAIN: Duration = Duration::from_millis(300);

@@ -9,7 +9,6 @@ use sluice_ids::UnixMillis;
 use sluice_media::AccessUnit;
 use sluice_source::{Event, LineKind, Presentation, State, Status};
 use sluice_wire::{
-    ReasonCode,
     media::{self, Clock, FlowPhase, FlowState, Gap, Started, StartedFlow},
     roq::FlowId,
 };
@@ -180,7 +179,9 @@ impl Translate {
         };
         let (code, text) = match &status.reason {
             Some(reason) => (reason.code.as_str().parse().ok(), reason.text.clone()),
-            None => (Some(ReasonCode::Opening), "the camera is being opened".to_owned()),
+            // Whoever subscribed knows that nothing has come yet.
+            None if state == FlowPhase::Opening => return,
+            None => (None, String::new()),
         };
         self.ready.push_back(Output::State(FlowState { request: self.request, state, code, text }));
     }
