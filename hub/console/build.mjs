@@ -1,11 +1,12 @@
 // Builds dist/: hashed assets, index.html, the versioned player module, and a .gz beside each of them.
 import { build } from "esbuild";
-import { mkdir, readFile, readdir, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, readFile, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { gzipSync } from "node:zlib";
 
 const here = import.meta.dirname ?? path.dirname(new URL(import.meta.url).pathname);
-const dist = path.join(here, "dist");
+// Made beside dist and put in its place at the end: whoever embeds dist meanwhile finds a whole one.
+const dist = path.join(here, ".dist-new");
 const { version } = JSON.parse(await readFile(path.join(here, "package.json"), "utf8"));
 
 /** What a first visit may cost on the wire, in bytes after gzip; raising one is a decision, not a slip. */
@@ -33,7 +34,7 @@ await build({
   format: "esm",
 });
 
-const outputs = Object.keys(app.metafile.outputs).map((file) => path.relative("dist", file));
+const outputs = Object.keys(app.metafile.outputs).map((file) => path.relative(dist, path.join(here, file)));
 const script = outputs.find((file) => file.endsWith(".js"));
 const style = outputs.find((file) => file.endsWith(".css"));
 const icon = await readFile(path.join(here, "src/style/icon.svg"), "utf8");
@@ -52,6 +53,8 @@ for (const file of await files(dist)) {
 check("app", script);
 check("style", style);
 check("player", `player-${version}.js`);
+await rm(path.join(here, "dist"), { recursive: true, force: true });
+await rename(dist, path.join(here, "dist"));
 
 function check(what, name) {
   const { gzip, bytes } = sizes[name];
