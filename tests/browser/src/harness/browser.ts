@@ -36,9 +36,8 @@ export async function newContext(browser: Browser, before = ""): Promise<Browser
   return context;
 }
 
-/** What a page complained about. */
-export function watchErrors(page: Page): string[] {
-  const errors: string[] = [];
-  page.on("pageerror", (error) => errors.push(String(error)));
-  return errors;
+/** Hands on whatever a page complains about. */
+export function watchErrors(page: Page, tell: (error: string) => void): void {
+  page.on("pageerror", (error) => { tell(`page: ${error.message}`); });
+  page.on("console", (message) => { if (message.type() === "error") tell(`page console: ${message.text()} ${message.location().url}`); });
 }

@@ -1,4 +1,4 @@
-import type { Browser, BrowserContext } from "playwright-core";
+import type { Browser, BrowserContext, Page } from "playwright-core";
 import { launch, newContext, watchErrors } from "./browser.ts";
 import { ConsolePage } from "./console_page.ts";
 import { eventually } from "./runner.ts";
@@ -10,7 +10,8 @@ export class World {
   readonly stack: Stack;
   readonly browser: Browser;
   readonly #contexts: BrowserContext[] = [];
-  readonly #consoles: ConsolePage[] = [];
+  readonly #pages: Page[] = [];
+  readonly #errors: string[] = [];
 
   constructor(stack: Stack, browser: Browser) {
     this.stack = stack;
@@ -20,14 +21,15 @@ export class World {
   /** One more operator, signed in, in a profile of his own. `before` runs in each page before anything else. */
   async operator(before = ""): Promise<ConsolePage> {
     const context = await this.context(before);
-    const console = await ConsolePage.signedIn(context, this.stack);
-    this.#consoles.push(console);
-    return console;
+    return ConsolePage.signedIn(context, this.stack);
   }
 
   async context(before = ""): Promise<BrowserContext> {
     const context = await newContext(this.browser, before);
-    context.on("page", (page) => watchErrors(page));
+    context.on("page", (page) => {
+      this.#pages.push(page);
+      watchErrors(page, (error) => this.#errors.push(error));
+    });
     this.#contexts.push(context);
     return context;
   }
@@ -50,7 +52,8 @@ export class World {
 
   /** Closes every profile of the test that ended, and waits until nobody watches. */
   async clear(): Promise<void> {
-    this.#consoles.length = 0;
+    this.#pages.length = 0;
+    this.#errors.length = 0;
     await Promise.all(this.#contexts.splice(0).map((context) => context.close()));
   }
 
@@ -64,8 +67,8 @@ export class World {
 
   /** What tells why a test failed: a picture of every page and the ends of the logs. */
   async evidence(name: string): Promise<string> {
-    const lines: string[] = [];
-    for (const [at, { page }] of this.#consoles.entries()) {
+    const lines = this.#errors.slice(-20);
+    for (const [at, page] of this.#pages.entries()) {
       const file = `${this.stack.dir}/${name.replace(/[^a-z0-9]+/gi, "-").slice(0, 60)}-${at}.png`;
       await page.screenshot({ path: file }).then(() => lines.push(`screenshot ${file}`), () => undefined);
     }
