@@ -212,10 +212,12 @@ fn camera(config: &Arc<CamsimConfig>, index: usize, [main, sub]: [Option<&TierKi
 }
 
 fn spawn_live(camera: &Arc<CameraState>, clock: Clock, scope: &TaskScope) {
-    for tier in [&camera.main, &camera.sub].into_iter().flatten() {
+    for name in Tier::ALL {
+        let Some(tier) = camera.tier(name) else { continue };
         if let Footage::Live(live) = &tier.footage {
             let (live, camera, shutdown) = (Arc::clone(live), Arc::clone(camera), scope.shutdown());
-            scope.spawn("live", LiveTask { live, camera, tier: tier.tier, clock, shutdown }.run());
+            let title = format!("{} {name}", camera.name);
+            scope.spawn("live", LiveTask { live, camera, tier: tier.tier, title, clock, shutdown }.run());
         }
     }
 }

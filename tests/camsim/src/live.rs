@@ -56,6 +56,8 @@ pub(crate) struct LiveTask {
     pub(crate) live: Arc<Live>,
     pub(crate) camera: Arc<CameraState>,
     pub(crate) tier: TierConfig,
+    /// What stands in the picture.
+    pub(crate) title: String,
     pub(crate) clock: Clock,
     pub(crate) shutdown: Shutdown,
 }
@@ -96,7 +98,7 @@ impl LiveTask {
             return Ok(());
         }
         let settings = EncoderSettings::new(&self.camera.config, self.tier);
-        let scene = Scene::new((self.tier.width, self.tier.height), &self.camera.name, self.camera.index);
+        let scene = Scene::new((self.tier.width, self.tier.height), &self.title, self.camera.index);
         let mut set = Set { scene, encoder: PictureEncoder::new(settings)? };
         let mut schedule = Schedule::new(&settings, self.camera.config.start, &self.clock);
         while self.live.samples.receiver_count() > 0 {

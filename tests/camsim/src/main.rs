@@ -1,6 +1,6 @@
 //! `sluice-camsim`: virtual cameras until Ctrl-C.
 
-use std::{io::Write as _, net::SocketAddr, time::Duration};
+use std::{io::Write as _, net::SocketAddr, process::ExitCode, time::Duration};
 
 use anyhow::{Context as _, Result, bail};
 use clap::{Parser, ValueEnum};
@@ -101,9 +101,19 @@ enum AuthArg {
 }
 
 #[tokio::main]
-async fn main() -> Result<()> {
+async fn main() -> ExitCode {
     let args = Args::parse();
     sluice_telemetry::init(LogFormat::Text, &args.log);
+    match run(args).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(error = %format!("{error:#}"), "virtual cameras cannot run");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(args: Args) -> Result<()> {
     let json = args.json;
     let mut terminated = signal(SignalKind::terminate()).context("cannot watch for SIGTERM")?;
     let camsim = Camsim::start(config(args)?).await?;

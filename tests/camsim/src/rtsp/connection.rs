@@ -303,7 +303,7 @@ async fn dropped(watched: &mut Option<Watched>) {
     let Some(watched) = watched else { return pending().await };
     let drops = watched.drops;
     if watched.faults.wait_for(|faults| faults.drops != drops).await.is_err() {
-        pending().await
+        pending::<()>().await;
     }
 }
 
