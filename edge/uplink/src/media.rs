@@ -157,7 +157,6 @@ impl NodeTask {
                 self.input(redial::Input::Stalled);
             }
             What::Recovered => {
-                self.dials.clear();
                 self.common.board.node(self.node, |status| status.link.trouble = None);
                 self.input(redial::Input::Recovered);
             }

@@ -57,7 +57,8 @@ impl Redial {
                 }
             }
             Input::Stalled => self.hurry(now),
-            Input::Recovered => (self.next, self.urgent_until) = (None, None),
+            // The old connection still takes seconds to trust the path again; a fresh one does not.
+            Input::Recovered => self.urgent_until = self.urgent_until.map(|until| until.min(now + FAREWELL)),
             Input::Ended { feeds } => {
                 self.up = false;
                 if feeds {
@@ -109,6 +110,8 @@ const FIRST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(30);
 /// How often a site whose viewers wait is dialled.
 const URGENT: Duration = Duration::from_millis(500);
+/// How long a link that is heard again is still dialled beside: two dials, of which one is not lost.
+const FAREWELL: Duration = Duration::from_millis(750);
 /// How long viewers are taken to wait after their link went down.
 const URGENT_FOR: Duration = Duration::from_secs(120);
 
@@ -158,7 +161,10 @@ mod tests {
         let (count, most) = dials(&mut redial, now, Duration::from_secs(10), Duration::from_secs(1));
         assert_eq!(most, 2);
         assert!((18..=21).contains(&count), "{count}");
-        redial.handle(now + Duration::from_secs(10), 0.5, Input::Recovered);
+        let recovered = now + Duration::from_secs(10);
+        redial.handle(recovered, 0.5, Input::Recovered);
+        let (count, _) = dials(&mut redial, recovered, Duration::from_secs(10), Duration::from_secs(1));
+        assert!((1..=2).contains(&count), "{count}");
         assert_eq!(redial.deadline(), None);
     }
 

@@ -19,6 +19,8 @@ pub(crate) const SEND_WINDOW: u64 = 512 * 1024;
 const PACKET_THRESHOLD: u32 = 16;
 /// We speak at least every 20 s, so two of three may be lost.
 const IDLE: Duration = Duration::from_secs(65);
+/// A first packet that is lost is sent again after three of these; a second would be a long time on a tile.
+const FIRST_RTT: Duration = Duration::from_millis(150);
 /// The hub sends orders, not media; a desired state is the largest of them.
 const RECEIVE_WINDOW: u32 = 1024 * 1024;
 /// Room for a burst of a cached GOP while the network card is busy.
@@ -78,6 +80,7 @@ fn transport() -> Arc<TransportConfig> {
     config
         .packet_threshold(PACKET_THRESHOLD)
         .max_idle_timeout(IdleTimeout::try_from(IDLE).ok())
+        .initial_rtt(FIRST_RTT)
         // The hub opens no streams.
         .max_concurrent_bidi_streams(VarInt::from_u32(0))
         .max_concurrent_uni_streams(VarInt::from_u32(0))

@@ -41,7 +41,6 @@ struct World {
 impl World {
     fn new() -> Result<Self> {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        sluice_telemetry::init(sluice_telemetry::LogFormat::Text, "debug,quinn=info,quinn_proto=info");
         let clock = Clock::system();
         Ok(Self {
             clock,
