@@ -7,7 +7,7 @@ use axum::{
 
 /// The built console: hashed file names, most of them with a `.gz` beside them.
 #[derive(rust_embed::Embed)]
-#[folder = "$CARGO_MANIFEST_DIR/../console/dist"]
+#[folder = "../console/dist"]
 #[allow_missing = true]
 struct Dist;
 
