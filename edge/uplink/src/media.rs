@@ -18,7 +18,7 @@ mod pump;
 mod session;
 mod translate;
 
-use session::Session;
+use session::Starting;
 
 /// Keeps one media link to one node; while it stalls, a second is dialled beside it and takes its place.
 pub(crate) struct NodeTask {
@@ -127,7 +127,7 @@ impl NodeTask {
         tracing::info!(node.id = %self.node, hub = link.hello.version, "a media link is up");
         self.told.clear();
         let common = Common { scope: scope.clone(), ..self.common.clone() };
-        scope.spawn("media-session", Session::new(common, link, number).run(news.clone()));
+        scope.spawn("media-session", Starting::new(common, link, number).run(news.clone()));
         match self.current.replace(Current { number, scope }) {
             Some(replaced) => replaced.scope.cancel(),
             None => {
@@ -161,7 +161,7 @@ impl NodeTask {
                 self.input(redial::Input::Recovered);
             }
             What::Subscriptions(count) => {
-                self.common.board.node(self.node, |status| status.subscriptions = count)
+                self.common.board.node(self.node, |status| status.subscriptions = count);
             }
             What::Ended { feeds, trouble } => {
                 self.current = None;

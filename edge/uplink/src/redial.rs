@@ -162,6 +162,9 @@ mod tests {
         assert_eq!(most, 2);
         assert!((18..=21).contains(&count), "{count}");
         let recovered = now + Duration::from_secs(10);
+        for _ in 0..2 {
+            redial.handle(recovered, 0.5, Input::DialFailed);
+        }
         redial.handle(recovered, 0.5, Input::Recovered);
         let (count, _) = dials(&mut redial, recovered, Duration::from_secs(10), Duration::from_secs(1));
         assert!((1..=2).contains(&count), "{count}");

@@ -125,9 +125,19 @@ impl Shared {
             return false;
         }
         let open = registry.open.entry(device).or_default();
-        open.retain(|connection| connection.close_reason().is_none());
         open.push(connection.clone());
         true
+    }
+
+    /// Forgets a link that is closed.
+    pub(crate) fn leave(&self, device: DeviceId, connection: &Connection) {
+        let mut registry = self.registry();
+        if let Some(open) = registry.open.get_mut(&device) {
+            open.retain(|other| other.stable_id() != connection.stable_id());
+            if open.is_empty() {
+                registry.open.remove(&device);
+            }
+        }
     }
 
     fn registry(&self) -> MutexGuard<'_, Registry> {
@@ -182,7 +192,14 @@ impl Door {
             drop(permit);
             if let Err(error) = greeted {
                 shared.metrics.refused.inc();
-                tracing::warn!(%remote, error = sluice_fault::chain(&error), "a link was refused");
+                let chain = sluice_fault::chain(&error);
+                match error {
+                    // Half a handshake says nothing of anybody.
+                    GreetError::Handshake(_) | GreetError::Slow => {
+                        tracing::debug!(%remote, error = chain, "a handshake came to nothing");
+                    }
+                    _ => tracing::warn!(%remote, error = chain, "a link was refused"),
+                }
             }
         });
     }

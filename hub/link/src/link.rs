@@ -143,7 +143,7 @@ impl Core {
         shared.metrics.opened.inc();
         let reading = Reading { reader, clock: shared.clock, outbox: outbox.clone(), inbox, take };
         let mut meter = Meter::new(connection.clone(), shared.metrics.clone());
-        let clock = shared.clock;
+        let (clock, shared_of_task) = (shared.clock, Arc::clone(shared));
         scope.spawn("link-stream", async move {
             let ended = {
                 let streams = async {
@@ -160,8 +160,11 @@ impl Core {
             if let Err(error) = ended {
                 conclude(&meter.connection, &meter.metrics, device, &error);
             }
+            // A link without its control stream is none.
+            greet::close(&meter.connection, CloseCode::Stopping, "the control stream ended");
             meter.metrics.closed.inc();
             meter.read();
+            shared_of_task.leave(device, &meter.connection);
         });
         (Self { connection, device, metrics: shared.metrics.clone(), outbox }, taken)
     }

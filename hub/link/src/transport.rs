@@ -39,8 +39,14 @@ pub(crate) fn config() -> Arc<TransportConfig> {
 /// A UDP socket with a large receive buffer, as far as the kernel grants it.
 pub(crate) fn socket(addr: SocketAddr) -> std::io::Result<std::net::UdpSocket> {
     let socket = Socket::new(Domain::for_address(addr), Type::DGRAM, Some(Protocol::UDP))?;
-    if let Err(refused) = socket.set_recv_buffer_size(RECEIVE_BUFFER) {
-        tracing::warn!(error = %refused, "the receive buffer stays small");
+    let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
+    let granted = socket.recv_buffer_size().unwrap_or(0);
+    if granted < RECEIVE_BUFFER {
+        let size_bytes = granted;
+        tracing::info!(
+            size_bytes,
+            "the kernel keeps the receive buffer small; raise net.core.rmem_max to 8388608"
+        );
     }
     let _ = socket.set_send_buffer_size(RECEIVE_BUFFER);
     socket.bind(&addr.into())?;

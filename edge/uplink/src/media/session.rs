@@ -78,10 +78,6 @@ enum Event {
 }
 
 impl Session {
-    pub(crate) fn new(common: Common, link: Greeted, number: u64) -> Starting {
-        Starting { common, link, number }
-    }
-
     async fn run(
         mut self,
         (mut send, mut reader): (SendStream, Reader),
@@ -132,7 +128,7 @@ impl Session {
         }
         match error {
             None => {
-                connection::close(&self.connection, CloseCode::Replaced, "this link is not wanted any more")
+                connection::close(&self.connection, CloseCode::Replaced, "this link is not wanted any more");
             }
             Some(error) => {
                 let trouble = error.words(&self.connection);
@@ -426,6 +422,10 @@ pub(crate) struct Starting {
 }
 
 impl Starting {
+    pub(crate) fn new(common: Common, link: Greeted, number: u64) -> Self {
+        Self { common, link, number }
+    }
+
     /// Until the link is down or another takes its place.
     pub(crate) async fn run(self, news: mpsc::Sender<News>) {
         let now = self.common.clock.now();

@@ -230,7 +230,13 @@ impl Link {
         subscription.flowing = true;
         let mut lines = Vec::with_capacity(started.flows.len());
         for flow in started.flows {
-            if !subscription.flows.contains(&flow.flow) || self.flows.contains_key(&flow.flow) {
+            if !subscription.flows.contains(&flow.flow) {
+                continue;
+            }
+            if let Some(known) = self.flows.get_mut(&flow.flow) {
+                // A new session with the camera: its numbering is told by an epoch.
+                known.clock = FlowClock::new(flow.line.clock_rate, flow.timestamp, flow.captured);
+                lines.push(flow.line);
                 continue;
             }
             let patience = patience(self.link.quality().rtt);

@@ -1,5 +1,5 @@
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map::Entry},
     net::SocketAddr,
     sync::{
         Arc,
@@ -64,14 +64,15 @@ impl Line {
                 () = shutdown.requested() => break,
                 Ok(received) = self.edge_side.recv_from(&mut packet) => received,
             };
-            if !hub_sides.contains_key(&from) {
-                match self.open(from).await {
-                    Ok(sender) => drop(hub_sides.insert(from, sender)),
+            let hub_side = match hub_sides.entry(from) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => match self.open(from).await {
+                    Ok(opened) => new.insert(opened),
                     Err(_) => continue,
-                }
-            }
+                },
+            };
             // A full queue drops, as a router's does.
-            let _ = hub_sides[&from].try_send(packet[..length].to_vec());
+            let _ = hub_side.try_send(packet[..length].to_vec());
         }
     }
 
