@@ -2,8 +2,8 @@ use bytes::{BufMut as _, Bytes, BytesMut};
 
 /// A key frame is sized as this many of the others: what cameras show at a two-second GOP.
 const KEY_WEIGHT: f64 = 8.0;
-/// One filler unit; below the size of an RTP packet, so that none is fragmented.
-const MAX_FILLER: usize = 1_200;
+/// One filler unit; below the size of an RTP packet, here and on its way to a browser, so that none is fragmented.
+const MAX_FILLER: usize = 1_150;
 /// Shorter than this a unit says nothing.
 const MIN_FILLER: usize = 4;
 

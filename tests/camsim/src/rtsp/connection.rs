@@ -203,12 +203,12 @@ impl Connection {
             return Ok(());
         }
         playing.pack(sample, self.clock.now());
-        self.writer.write(&playing.buffer).await?;
+        // Counted first: who has received a picture finds it counted.
         let counters = &playing.camera.counters;
         counters.bytes.add(playing.buffer.len() as u64);
         counters.frames.count();
         counters.key_frames.add(u64::from(sample.picture.key));
-        Ok(())
+        self.writer.write(&playing.buffer).await
     }
 }
 

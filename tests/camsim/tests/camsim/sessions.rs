@@ -46,6 +46,23 @@ async fn a_second_session_gets_its_key_frame_at_once_in_a_long_gop() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_promised_bitrate_is_met_live() {
+    let sub = Some(TierConfig::sized(320, 180).at_kbps(800));
+    let camsim = camsim(CamsimConfig { sub, gop: Duration::from_secs(2), ..config() }).await;
+    let mut client = Client::connect(&camsim).await;
+    client.play().await;
+    let mut sizes = Vec::new();
+    for _ in 0..50 {
+        sizes.push(client.picture().await.iter().map(|packet| packet.size).sum::<usize>());
+    }
+    // Two seconds of pictures, however long a busy machine took for them.
+    let kbps = sizes.iter().sum::<usize>() * 8 / 2_000;
+    assert!((760..840).contains(&kbps), "{kbps} kbit/s");
+    let other = sizes[1..].iter().sum::<usize>() / 49;
+    assert!((5..=11).contains(&(sizes[0] / other)), "a key frame of {} among {other}", sizes[0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_mid_gop_session_waits_for_the_key_frame_that_is_due() {
     for delivery in [Delivery::Live, Delivery::Replay] {
         let camsim = camsim(CamsimConfig { start: Start::MidGop, delivery, ..config() }).await;

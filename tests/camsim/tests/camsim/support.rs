@@ -62,6 +62,8 @@ pub(crate) struct Rtp {
     pub(crate) marker: bool,
     /// NAL unit type; of a fragment, the one of its whole.
     pub(crate) unit: u8,
+    /// Bytes of payload.
+    pub(crate) size: usize,
 }
 
 impl Client {
@@ -183,5 +185,6 @@ fn rtp(bytes: &[u8]) -> Rtp {
         timestamp: u32::from_be_bytes([bytes[4], bytes[5], bytes[6], bytes[7]]),
         marker: bytes[1] & 0x80 != 0,
         unit: if kind == 28 { bytes[13] & 0x1F } else { kind },
+        size: bytes.len() - 12,
     }
 }
