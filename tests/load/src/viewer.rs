@@ -110,19 +110,20 @@ async fn receive(clock: Clock, start: Instant, ramp: &Ramp, peer: &mut Peer, see
     seen.pictured.context("no picture came in time").map(drop)
 }
 
-/// A frame is live that lags behind the newest mapping of time as little as the steady ones do (+100 ms).
+/// The first frame that is as young as those of the second half are at their median (+100 ms).
 fn live(seen: &Seen) -> Option<Duration> {
     let (pictured, pictured_at) = (seen.pictured?, seen.pictured_at?);
     let frames = seen.tally.frames();
     let last = frames.last()?;
-    // How far each frame is behind the last one, by its own clock and by ours.
+    // How much later than by its own clock each one came, against the last one.
     let lag = |frame: &Frame| {
         let media = f64::from(last.timestamp.wrapping_sub(frame.timestamp)) / 90.0;
-        let real = last.at.saturating_duration_since(frame.at).as_secs_f64() * 1_000.0;
-        media - real
+        media - last.at.saturating_duration_since(frame.at).as_secs_f64() * 1_000.0
     };
-    let behind = frames.iter().rposition(|frame| lag(frame) > LIVE_WITHIN_MS);
-    let first = frames.get(behind.map_or(0, |at| at + 1))?;
+    let mut steady: Vec<f64> = frames[frames.len() / 2..].iter().map(lag).collect();
+    steady.sort_by(f64::total_cmp);
+    let usual = *steady.get(steady.len() / 2)?;
+    let first = frames.iter().find(|frame| lag(frame) <= usual + LIVE_WITHIN_MS)?;
     Some(pictured + first.at.saturating_duration_since(pictured_at))
 }
 
