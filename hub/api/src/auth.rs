@@ -10,12 +10,7 @@ use sluice_hub_store::{ApiToken, Scope, User, UserRole};
 use sluice_hub_streams::{Caller, Language, Reach};
 use sluice_ids::{TenantId, TokenId, UserId};
 
-use crate::{
-    base,
-    cors::SeenTenant,
-    problem::Problem,
-    state::ApiState,
-};
+use crate::{base, cors::SeenTenant, problem::Problem, state::ApiState};
 
 pub(crate) mod limit;
 mod password;
@@ -112,9 +107,13 @@ impl Who {
         Err(Problem::forbidden(match right {
             Right::Play => "this needs a user who may watch, or an API token with the scope `play`",
             Right::Read => "this needs a user who may read, or an API token with the scope `read`",
-            Right::Operate => "this needs an operator or an administrator, or an API token with the scope `admin`",
+            Right::Operate => {
+                "this needs an operator or an administrator, or an API token with the scope `admin`"
+            }
             Right::Admin => "this needs an administrator, or an API token with the scope `admin`",
-            Right::Audit => "this needs an auditor or an administrator, or an API token with the scope `admin`",
+            Right::Audit => {
+                "this needs an auditor or an administrator, or an API token with the scope `admin`"
+            }
         }))
     }
 
@@ -187,7 +186,10 @@ async fn principal(parts: &Parts, state: &ApiState) -> Result<Principal, Problem
         return by_bearer(state, secret, &parts.headers).await;
     }
     let Some(session_token) = cookie(&parts.headers) else {
-        return Err(Problem::unauthenticated("unauthenticated", "log in, or send an API token as a Bearer token"));
+        return Err(Problem::unauthenticated(
+            "unauthenticated",
+            "log in, or send an API token as a Bearer token",
+        ));
     };
     let principal = by_cookie(state, session_token).await?;
     if parts.method.is_safe() {
@@ -202,7 +204,11 @@ async fn principal(parts: &Parts, state: &ApiState) -> Result<Principal, Problem
 }
 
 /// The principal of a Bearer secret, of whatever kind it is.
-pub(crate) async fn by_bearer(state: &ApiState, secret: &str, headers: &HeaderMap) -> Result<Principal, Problem> {
+pub(crate) async fn by_bearer(
+    state: &ApiState,
+    secret: &str,
+    headers: &HeaderMap,
+) -> Result<Principal, Problem> {
     let unknown = || Problem::unauthenticated("token-unknown", "this token is unknown, expired or revoked");
     if let Some(claims) = state.seals.open::<ViewerClaims>(secret, state.now_s()) {
         let origin = headers.get(header::ORIGIN).and_then(|value| value.to_str().ok());
@@ -215,13 +221,17 @@ pub(crate) async fn by_bearer(state: &ApiState, secret: &str, headers: &HeaderMa
         return Err(unknown());
     }
     let token = state.store.api_token_by_hash(sha256(secret)).await?.ok_or_else(unknown)?;
+    // One write a minute for a token in use, not one for each request.
+    if token.last_used_at.is_none_or(|used| state.now().since(used) > TOUCH_EVERY) {
+        state.store.touch_api_token(token.id).await?;
+    }
     Ok(Principal::Program { token: Box::new(token) })
 }
 
 async fn by_cookie(state: &ApiState, session_token: &str) -> Result<Principal, Problem> {
     let found = state.store.console_session(sha256(session_token)).await?;
-    let (session, user) =
-        found.ok_or_else(|| Problem::unauthenticated("session-expired", "this login is over; log in again"))?;
+    let (session, user) = found
+        .ok_or_else(|| Problem::unauthenticated("session-expired", "this login is over; log in again"))?;
     let now = state.now();
     // One write a minute for a console in use, not one for each request.
     if now.since(session.last_seen_at) > TOUCH_EVERY {

@@ -19,7 +19,8 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
-        let kind = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+        let kind =
+            request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
         let essence = kind.split(';').next().unwrap_or("").trim();
         if !essence.eq_ignore_ascii_case("application/json") {
             let detail = "send the body as application/json";
@@ -49,6 +50,11 @@ pub(crate) fn too_large() -> Problem {
 }
 
 pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    // Serde would take an array for an object, field by field in their order; a caller never means that.
+    if bytes.trim_ascii_start().first() == Some(&b'[') {
+        let text = "the body is a JSON object".to_owned();
+        return Err(Problem::invalid(vec![FieldFault { field: String::new(), code: "invalid", text }]));
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let parsed = serde_path_to_error::deserialize(&mut deserializer);
     let value = parsed.map_err(|error| {
@@ -126,5 +132,6 @@ mod tests {
         assert_eq!(first("{").0, "json-malformed");
         assert_eq!(first(r#"{"inner":[]} x"#).0, "json-malformed");
         assert_eq!(first("").0, "json-malformed");
+        assert_eq!(first("[[]]").0, "validation-failed");
     }
 }

@@ -52,7 +52,11 @@ enum Command {
 }
 
 impl Events {
-    pub(crate) fn spawn(scope: &TaskScope, clock: Clock, (store, fleet, streams): (Store, Fleet, Streams)) -> Self {
+    pub(crate) fn spawn(
+        scope: &TaskScope,
+        clock: Clock,
+        (store, fleet, streams): (Store, Fleet, Streams),
+    ) -> Self {
         let (commands, inbox) = mpsc::channel(COMMANDS);
         let (live, _) = broadcast::channel(KEPT);
         let boot = format!("{:x}{}", clock.unix_millis(), hex::encode(random_bytes::<2>()));
@@ -199,7 +203,8 @@ impl Task {
     /// Events were lost on the way here: every listener is told to look again.
     fn look_at_all(&mut self) {
         self.kept.clear();
-        let tenants: BTreeSet<TenantId> = self.told.keys().filter_map(|id| Some(self.fleet.camera_state(*id)?.tenant)).collect();
+        let tenants: BTreeSet<TenantId> =
+            self.told.keys().filter_map(|id| Some(self.fleet.camera_state(*id)?.tenant)).collect();
         for tenant in tenants {
             self.publish(tenant, "resync", (None, None), &json!({}));
         }
@@ -207,7 +212,8 @@ impl Task {
 
     async fn look_at(&mut self, id: CameraId) {
         let Some(stands) = self.fleet.camera_state(id) else { return };
-        let (camera, feeds) = (self.store.camera(stands.tenant, id).await, self.streams.feeds(vec![id]).await);
+        let (camera, feeds) =
+            (self.store.camera(stands.tenant, id).await, self.streams.feeds(vec![id]).await);
         let (Ok(Some(camera)), Ok(feeds)) = (camera, feeds) else { return };
         let state = standing::state_of(&camera, Some(&stands), &feeds);
         if self.told.get(&id) == Some(&state) {

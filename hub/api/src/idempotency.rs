@@ -42,7 +42,8 @@ async fn once(state: &ApiState, request: Request, next: Next, given: &str) -> Re
     let bytes = to_bytes(body, MOST_BYTES).await.map_err(|_| too_large())?;
     let target = parts.uri.path_and_query().map_or("", |path| path.as_str());
     let asked = fingerprint(parts.method.as_str(), target, &bytes);
-    let key = IdempotencyKey { tenant: who.tenant(), principal: who.credential(), key: hex::encode(sha256(given)) };
+    let key =
+        IdempotencyKey { tenant: who.tenant(), principal: who.credential(), key: hex::encode(sha256(given)) };
     let seal = Seal::new(&state.answer_key, given);
     match state.store.begin_idempotent(key.clone(), asked).await? {
         IdempotencyState::Fresh => {}
@@ -60,7 +61,11 @@ async fn once(state: &ApiState, request: Request, next: Next, given: &str) -> Re
     let (parts, body) = response.into_parts();
     let Ok(bytes) = to_bytes(body, MOST_ANSWER).await else {
         state.store.abandon_idempotent(key).await?;
-        return Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the answer is too long to be kept"));
+        return Err(Problem::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "the answer is too long to be kept",
+        ));
     };
     // What failed by no fault of the request may be tried again with the same key.
     if parts.status.is_server_error() || parts.status == StatusCode::TOO_MANY_REQUESTS {
@@ -107,7 +112,9 @@ impl Seal {
         let nonce = random_bytes::<NONCE_LEN>();
         let mut sealed = plain.to_vec();
         let nonce_value = Nonce::assume_unique_for_key(nonce);
-        self.0.seal_in_place_append_tag(nonce_value, Aad::empty(), &mut sealed).expect("an answer is short enough");
+        self.0
+            .seal_in_place_append_tag(nonce_value, Aad::empty(), &mut sealed)
+            .expect("an answer is short enough");
         [nonce.as_slice(), &sealed].concat()
     }
 

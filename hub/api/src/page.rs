@@ -45,12 +45,20 @@ impl ListQuery {
             code: "invalid",
             text: "send the cursor that the part before answered, unchanged".into(),
         };
-        self.cursor.as_deref().map(|text| text.parse().map_err(|_| Problem::invalid(vec![fault()]))).transpose()
+        self.cursor
+            .as_deref()
+            .map(|text| text.parse().map_err(|_| Problem::invalid(vec![fault()])))
+            .transpose()
     }
 }
 
 /// Cuts `items`, of which one more than `limit` was read, into a page.
-pub(crate) fn page<T, U>(mut items: Vec<T>, limit: u32, id: impl Fn(&T) -> String, show: impl FnMut(T) -> U) -> Page<U> {
+pub(crate) fn page<T, U>(
+    mut items: Vec<T>,
+    limit: u32,
+    id: impl Fn(&T) -> String,
+    show: impl FnMut(T) -> U,
+) -> Page<U> {
     let limit = limit as usize;
     let more = items.len() > limit;
     items.truncate(limit);

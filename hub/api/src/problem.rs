@@ -84,7 +84,11 @@ impl Problem {
     #[must_use]
     pub fn internal(error: &dyn std::error::Error) -> Self {
         tracing::error!(error = chain(error), "a call failed");
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the hub failed at this call; its log says why")
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "the hub failed at this call; its log says why",
+        )
     }
 
     /// The same with the time after which it may work.
@@ -98,7 +102,9 @@ impl Problem {
     pub fn refused(refusal: &Refusal, language: Language) -> Self {
         let status = match refusal.code {
             RefusalCode::CameraUnknown => StatusCode::NOT_FOUND,
-            RefusalCode::CameraDisabled | RefusalCode::ProtocolPinned | RefusalCode::TierPinned => StatusCode::CONFLICT,
+            RefusalCode::CameraDisabled | RefusalCode::ProtocolPinned | RefusalCode::TierPinned => {
+                StatusCode::CONFLICT
+            }
             RefusalCode::ProtocolUnavailable
             | RefusalCode::TierUnavailable
             | RefusalCode::CodecUnsupported
@@ -114,7 +120,8 @@ impl From<StoreError> for Problem {
         match error.class() {
             Class::Retry => {
                 tracing::warn!(error = chain(&error), "the store is busy");
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, "store-busy", "the hub is busy; try again").retry_after(1)
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "store-busy", "the hub is busy; try again")
+                    .retry_after(1)
             }
             Class::Reject => Self::new(StatusCode::CONFLICT, "conflict", error),
             Class::Fatal => Self::internal(&error),
@@ -128,7 +135,9 @@ impl From<StreamsError> for Problem {
             StreamsError::Unknown => Self::unknown("session-unknown", "session"),
             StreamsError::Ended => Self::new(StatusCode::GONE, "session-ended", error),
             StreamsError::Store(error) => error.into(),
-            StreamsError::Down => Self::new(StatusCode::SERVICE_UNAVAILABLE, "hub-stopping", error).retry_after(2),
+            StreamsError::Down => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "hub-stopping", error).retry_after(2)
+            }
         }
     }
 }
@@ -155,7 +164,8 @@ impl IntoResponse for Problem {
 pub(crate) async fn envelop(request: Request, next: Next) -> Response {
     let response = next.run(request).await;
     let status = response.status();
-    let kind = response.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+    let kind =
+        response.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
     if !(status.is_client_error() || status.is_server_error()) || kind.starts_with(MEDIA_TYPE) {
         return response;
     }

@@ -13,8 +13,8 @@ use crate::{
     auth::{COOKIE, CSRF_HEADER},
     cors, idempotency, problem,
     routes::{
-        audit_log, cameras, devices, events, login, nodes, one_camera, origins, play, policy, sessions, sites, time,
-        tokens, users,
+        audit_log, cameras, devices, events, login, nodes, one_camera, origins, play, policy, sessions,
+        sites, time, tokens, users,
     },
     state::ApiState,
 };
@@ -95,7 +95,8 @@ fn about() -> OpenApi {
         ]))
         .build();
     let components = document.components.get_or_insert_default();
-    let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("an API or viewer token"));
+    let bearer =
+        HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("an API or viewer token"));
     components.add_security_scheme("token", SecurityScheme::Http(bearer.build()));
     let cookie = ApiKey::Cookie(ApiKeyValue::with_description(COOKIE, "set by POST /login"));
     components.add_security_scheme("console", SecurityScheme::ApiKey(cookie));

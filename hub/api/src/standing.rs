@@ -116,12 +116,16 @@ pub(crate) fn state_of(camera: &Camera, state: Option<&CameraState>, feeds: &Fee
     let since = state.since.map(|at| at.0);
     let reason = state.trouble.as_ref();
     let reason = reason.map(|told| Told { code: told.code.to_string(), text: told.text.clone() });
+    let watched = watched_trouble(camera.id, feeds);
+    let lost = watched.is_some() && reason.is_none();
+    let reason = reason.or(watched);
     let text = reason.as_ref().map(|told| told.text.clone());
     let feed_live = Tier::ALL.iter().any(|tier| {
         let feed = feeds.get(&(camera.id, *tier));
         feed.is_some_and(|feed| feed.state == FeedState::Live && feed.viewers > 0)
     });
     let (code, words) = match state.status {
+        _ if lost => ("resting", "the camera has trouble; it is tried again by itself"),
         CameraStatus::Ready if feed_live => ("live", "being watched"),
         CameraStatus::Ready => ("ready", "pictures are in memory; it plays at once"),
         CameraStatus::Opening => ("opening", "the camera is being opened"),
@@ -130,6 +134,15 @@ pub(crate) fn state_of(camera: &Camera, state: Option<&CameraState>, feeds: &Fee
         CameraStatus::Off => ("off", "not pulled while nobody watches"),
     };
     StateNow { code, text: text.unwrap_or_else(|| words.to_owned()), reason, since }
+}
+
+/// What is wrong with what somebody watches: the node misses a silent appliance within seconds, its control link only
+/// after a minute.
+fn watched_trouble(camera: CameraId, feeds: &Feeds) -> Option<Told> {
+    let watched =
+        Tier::ALL.iter().filter_map(|tier| feeds.get(&(camera, *tier))).filter(|feed| feed.viewers > 0);
+    let (code, text) = watched.filter_map(|feed| feed.reason.clone()).next()?;
+    Some(Told { code, text })
 }
 
 /// How each stream of a camera stands now, largest picture first.

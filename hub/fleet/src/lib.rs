@@ -20,6 +20,8 @@ mod issue;
 mod link;
 mod metrics;
 mod registry;
+#[doc(hidden)]
+pub mod rehearsal;
 mod roster;
 mod state;
 mod task;

@@ -167,7 +167,9 @@ impl Roster {
 
     fn registry_read(&mut self, now: Now, registry: Registry) {
         let listed: HashSet<_> = registry.devices.iter().map(|(device, _)| device.id).collect();
-        let gone: Vec<_> = self.devices.keys().filter(|id| !listed.contains(id)).copied().collect();
+        // A device that said hello while this was being read is read by itself: this may be older than the device.
+        let gone = self.devices.iter().filter(|(id, entry)| !listed.contains(id) && entry.row.is_some());
+        let gone: Vec<_> = gone.map(|(id, _)| *id).collect();
         // Before any device is looked at, so that a camera that moved is gone from none.
         for (device, cameras) in &registry.devices {
             self.owners.extend(cameras.iter().map(|camera| (camera.id, device.id)));

@@ -22,7 +22,8 @@ pub fn hash_password(password: &str) -> Result<String, HashError> {
 /// Whether `password` is the one of `hash`. Without a hash the same time is spent and the answer is no, so that a
 /// stranger does not learn which names exist.
 pub(crate) fn verify(password: &str, hash: Option<&str>) -> bool {
-    static NOBODY: LazyLock<String> = LazyLock::new(|| hash_password("nobody has this password").unwrap_or_default());
+    static NOBODY: LazyLock<String> =
+        LazyLock::new(|| hash_password("nobody has this password").unwrap_or_default());
     let known = hash.and_then(|hash| PasswordHash::new(hash).ok());
     let Some(hash) = known else {
         if let Ok(nobody) = PasswordHash::new(&NOBODY) {

@@ -227,7 +227,8 @@ mod tests {
         let mut faults = crate::validate::Faults::default();
         let asked = PinsNow { protocol: Some("mjpeg".into()), tier: Some("huge".into()) };
         assert_eq!(pins(&asked, &mut faults), Pins::default());
-        let fields: Vec<_> = faults.finish().unwrap_err().errors.into_iter().map(|fault| fault.field).collect();
+        let fields: Vec<_> =
+            faults.finish().unwrap_err().errors.into_iter().map(|fault| fault.field).collect();
         assert_eq!(fields, ["pins.protocol", "pins.tier"]);
     }
 }

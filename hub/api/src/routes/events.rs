@@ -162,7 +162,8 @@ impl Audience {
                 if own {
                     cameras.extend(event.camera);
                 }
-                let of_camera = event.name == "camera.state" && event.camera.is_some_and(|id| cameras.contains(&id));
+                let of_camera =
+                    event.name == "camera.state" && event.camera.is_some_and(|id| cameras.contains(&id));
                 event.tenant == *tenant && (own || of_camera || event.name == "resync")
             }
         }

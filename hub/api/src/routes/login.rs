@@ -8,7 +8,7 @@ use axum::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use sluice_hub_store::User;
+use sluice_hub_store::{AuditEntry, User};
 use sluice_runtime::random_bytes;
 use sluice_telemetry::Secret;
 use utoipa::ToSchema;
@@ -64,10 +64,9 @@ pub(crate) async fn login(
     state.try_login(&name, peer).map_err(|wait| slower(&name, peer, wait))?;
     let user = state.store.user_by_name(name.clone()).await?.filter(|user| !user.disabled);
     if !fits(&state, login.password, user.as_ref().map(|user| user.password_hash.clone())).await? {
-        tracing::info!(peer.known = peer.is_some(), "a login was refused");
-        return Err(Problem::unauthenticated("wrong-login", "the name or the password is wrong"));
+        return Err(wrong_login(&state, user.as_ref()).await?);
     }
-    let user = user.ok_or_else(|| Problem::unauthenticated("wrong-login", "the name or the password is wrong"))?;
+    let Some(user) = user else { return Err(wrong_login(&state, None).await?) };
     state.login_was_good(&name, peer);
     let session_token = hex::encode(random_bytes::<32>());
     let expires_at = state.now().plus(LOGIN_IDLE);
@@ -107,10 +106,27 @@ pub(crate) async fn me(who: Who) -> Result<Response, Problem> {
     Ok(([(header::CACHE_CONTROL, NO_STORE)], Json(me)).into_response())
 }
 
+/// Audited where the name belongs to somebody; a name that belongs to nobody has no tenant that could read of it.
+async fn wrong_login(state: &ApiState, user: Option<&User>) -> Result<Problem, Problem> {
+    if let Some(user) = user {
+        let entry = AuditEntry {
+            tenant: user.tenant,
+            actor: user.id.to_string(),
+            action: "login".to_owned(),
+            target: user.id.to_string(),
+            outcome: "wrong-login".to_owned(),
+            detail: json!({}),
+        };
+        state.store.append_audit(entry).await?;
+    }
+    Ok(Problem::unauthenticated("wrong-login", "the name or the password is wrong"))
+}
+
 async fn fits(state: &ApiState, password: Secret<String>, hash: Option<String>) -> Result<bool, Problem> {
     let busy = |_| Problem::new(StatusCode::SERVICE_UNAVAILABLE, "hub-stopping", "the hub is stopping");
     let _place = state.hashing.acquire().await.map_err(busy)?;
-    let verified = tokio::task::spawn_blocking(move || auth::verify(password.expose(), hash.as_deref())).await;
+    let verified =
+        tokio::task::spawn_blocking(move || auth::verify(password.expose(), hash.as_deref())).await;
     verified.map_err(|error| Problem::internal(&error))
 }
 

@@ -62,7 +62,10 @@ pub(crate) async fn start(
 ) -> Result<Json<PlayItem>, Problem> {
     who.needs(Right::Play)?;
     let grant = begin(&state, &who, &camera, merged(&query, body)).await?;
-    Ok(Json(PlayItem { camera_id: camera, outcome: Outcome::Granted(Box::new(granted(grant, who.language))) }))
+    Ok(Json(PlayItem {
+        camera_id: camera,
+        outcome: Outcome::Granted(Box::new(granted(grant, who.language))),
+    }))
 }
 
 /// Ends the session that the same caller started, never the shared pull. Repeats are 204 too.
@@ -103,7 +106,10 @@ pub(crate) async fn endpoint(
     let reach = Reach::Credential(tenant, who.credential());
     let renewed = state.streams.renew(&reach, vec![session], &who.base).await?.pop();
     let Some(Ok(grant)) = renewed else { return Err(not_started()) };
-    Ok(Json(PlayItem { camera_id: camera, outcome: Outcome::Granted(Box::new(granted(grant, who.language))) }))
+    Ok(Json(PlayItem {
+        camera_id: camera,
+        outcome: Outcome::Granted(Box::new(granted(grant, who.language))),
+    }))
 }
 
 /// WHEP for standard players: the same decision and audit as `/play`, then the node by 307. The target carries a
@@ -121,7 +127,8 @@ pub(crate) async fn whep(
     let grant = begin(&state, &who, &camera, own).await?;
     let target = format!("{}?token={}", grant.ticket.url, grant.ticket.token);
     let location = HeaderValue::try_from(target).map_err(|error| Problem::internal(&error))?;
-    let headers = [(header::LOCATION, location), (header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
+    let headers =
+        [(header::LOCATION, location), (header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
     Ok((StatusCode::TEMPORARY_REDIRECT, headers).into_response())
 }
 

@@ -59,7 +59,8 @@ pub(crate) async fn replace(
 fn is_origin(text: &str) -> bool {
     let Ok(url) = Url::parse(text) else { return false };
     let web = matches!(url.scheme(), "https" | "http");
-    web && matches!(url.origin(), Origin::Tuple(..)) && url.origin().ascii_serialization() == text
+    let spelt = matches!(url.origin(), Origin::Tuple(..)) && url.origin().ascii_serialization() == text;
+    web && spelt && !text.contains('*')
 }
 
 const MOST: usize = 100;
@@ -73,7 +74,15 @@ mod tests {
         for good in ["https://psim.example", "http://localhost:8080", "https://[::1]:8443"] {
             assert!(is_origin(good), "{good}");
         }
-        let bad = ["*", "https://*", "https://psim.example/", "https://psim.example:443", "HTTPS://psim.example", "null", ""];
+        let bad = [
+            "*",
+            "https://*",
+            "https://psim.example/",
+            "https://psim.example:443",
+            "HTTPS://psim.example",
+            "null",
+            "",
+        ];
         for bad in bad {
             assert!(!is_origin(bad), "{bad}");
         }

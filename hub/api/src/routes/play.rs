@@ -69,7 +69,10 @@ pub(crate) struct PlayViewer {
     codecs: Vec<String>,
     /// What it knows of its network.
     #[serde(default)]
-    #[expect(dead_code, reason = "part of the contract; the decision reads it once there is more than one protocol")]
+    #[expect(
+        dead_code,
+        reason = "part of the contract; the decision reads it once there is more than one protocol"
+    )]
     network: serde_json::Value,
 }
 
@@ -179,7 +182,8 @@ pub(crate) async fn play(
     let ids = asked.cameras.iter().map(|camera| camera.id.clone()).collect();
     let known = standing::playable(&state, who.tenant(), ids).await?;
     let wanted = known.into_iter().zip(&asked.cameras).zip(wishes);
-    let cameras = wanted.map(|((camera, asked), wish)| Wanted { asked: asked.id.clone(), camera, wish, key: None });
+    let cameras =
+        wanted.map(|((camera, asked), wish)| Wanted { asked: asked.id.clone(), camera, wish, key: None });
     let request = PlayRequest {
         caller: who.caller(),
         cameras: cameras.collect(),
@@ -190,10 +194,11 @@ pub(crate) async fn play(
     };
     let answer = state.streams.play(request).await?;
     let granted = answer.items.iter().any(Result::is_ok);
-    let items = asked.cameras.into_iter().zip(answer.items).map(|(asked, item)| PlayItem {
-        camera_id: asked.id,
-        outcome: outcome(item, who.language),
-    });
+    let items = asked
+        .cameras
+        .into_iter()
+        .zip(answer.items)
+        .map(|(asked, item)| PlayItem { camera_id: asked.id, outcome: outcome(item, who.language) });
     Ok(Json(PlayAnswer {
         viewer_token: granted.then(|| viewer_token(&state, &who, &answer.correlation, asked.origin)),
         items: items.collect(),
@@ -206,7 +211,9 @@ fn check(asked: &Play) -> Result<Vec<Wish>, Problem> {
     if !(1..=MOST_CAMERAS).contains(&asked.cameras.len()) {
         faults.add("cameras", "out-of-range", format!("one call plays 1 to {MOST_CAMERAS} cameras"));
     }
-    for (field, text) in [("on_behalf_of", &asked.on_behalf_of), ("wall", &asked.wall), ("origin", &asked.origin)] {
+    for (field, text) in
+        [("on_behalf_of", &asked.on_behalf_of), ("wall", &asked.wall), ("origin", &asked.origin)]
+    {
         if text.as_ref().is_some_and(|text| text.len() > 255) {
             faults.add(field, "too-long", "at most 255 characters");
         }
@@ -238,7 +245,10 @@ pub(crate) fn wish(asked: &PlayWish, path: &str, faults: &mut Faults) -> Wish {
             }
             side.round().clamp(0.0, MOST_PIXELS) as u32
         };
-        Tile { width: pixels(tile.width, "tile.width", faults), height: pixels(tile.height, "tile.height", faults) }
+        Tile {
+            width: pixels(tile.width, "tile.width", faults),
+            height: pixels(tile.height, "tile.height", faults),
+        }
     });
     let latency_class = match asked.latency_class.as_deref() {
         None | Some("interactive") => LatencyClass::Interactive,

@@ -30,8 +30,16 @@ pub(crate) struct Explain {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(untagged)]
 pub(crate) enum Explained {
-    Decided { protocol: &'static str, tier: &'static str, node: String, path: &'static str, why: Vec<Because> },
-    Refused { problem: Problem },
+    Decided {
+        protocol: &'static str,
+        tier: &'static str,
+        node: String,
+        path: &'static str,
+        why: Vec<Because>,
+    },
+    Refused {
+        problem: Problem,
+    },
 }
 
 /// What would a viewer get for a camera, and why? Starts nothing.

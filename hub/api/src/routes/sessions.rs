@@ -6,9 +6,7 @@ use axum::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use sluice_hub_streams::{
-    Ending, Hints, Importance, Qoe, Reach, SessionView, StreamsError, decide::Tile,
-};
+use sluice_hub_streams::{Ending, Hints, Importance, Qoe, Reach, SessionView, StreamsError, decide::Tile};
 use sluice_ids::SessionId;
 use utoipa::ToSchema;
 
@@ -261,7 +259,8 @@ async fn beaconing(state: &ApiState, mut parts: Parts, asked: &CloseSessions) ->
 fn ids(texts: &[String]) -> Result<Vec<SessionId>, Problem> {
     let mut faults = Faults::default();
     count(texts.len(), "session_ids", &mut faults);
-    let ids = texts.iter().enumerate().filter_map(|(at, text)| faults.id(&format!("session_ids[{at}]"), text));
+    let ids =
+        texts.iter().enumerate().filter_map(|(at, text)| faults.id(&format!("session_ids[{at}]"), text));
     let ids = ids.collect();
     faults.finish()?;
     Ok(ids)

@@ -64,7 +64,8 @@ pub(crate) async fn list(
     Asked(query): Asked<ListQuery>,
 ) -> Result<Json<Page<TokenNow>>, Problem> {
     let tenant = who.needs(Right::Admin)?;
-    let page = state.store.api_tokens(tenant, PageOf { after: query.after()?, limit: query.limit()? }).await?;
+    let page =
+        state.store.api_tokens(tenant, PageOf { after: query.after()?, limit: query.limit()? }).await?;
     let next = page.next.map(|id: TokenId| id.to_string());
     Ok(Json(Page { items: page.items.iter().map(show).collect(), next }))
 }
@@ -89,8 +90,12 @@ pub(crate) async fn create(
     let secret = format!("{API_TOKEN_PREFIX}{}", hex::encode(random_bytes::<32>()));
     let new = NewApiToken { token_hash: sha256(&secret), name, scopes, created_by: who.user(), expires_at };
     let token = state.store.create_api_token(tenant, new).await?;
-    audit(&state, &who, "token.create", token.id, json!({ "name": token.name, "scopes": asked.scopes })).await?;
-    let headers = [(header::LOCATION, format!("/api/v1/tokens/{}", token.id)), (header::CACHE_CONTROL, "no-store".into())];
+    audit(&state, &who, "token.create", token.id, json!({ "name": token.name, "scopes": asked.scopes }))
+        .await?;
+    let headers = [
+        (header::LOCATION, format!("/api/v1/tokens/{}", token.id)),
+        (header::CACHE_CONTROL, "no-store".into()),
+    ];
     let made = TokenMade { about: show(&token), token: secret };
     Ok((StatusCode::CREATED, headers, Json(made)).into_response())
 }

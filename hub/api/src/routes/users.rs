@@ -127,7 +127,8 @@ pub(crate) async fn change(
     if let Some(password) = &asked.password {
         check_password(password, &mut faults);
     }
-    if who.user() == Some(id) && (asked.disabled == Some(true) || role.is_some_and(|role| role != user.role)) {
+    if who.user() == Some(id) && (asked.disabled == Some(true) || role.is_some_and(|role| role != user.role))
+    {
         faults.add("", "own-account", "you cannot lock yourself out or change your own role");
     }
     faults.finish()?;

@@ -8,7 +8,8 @@ use sluice_hub_store::{Camera, CameraChange, StoreError, Via};
 use sluice_ids::DeviceId;
 
 use super::{
-    Body, CameraNow, PinsNow, Problem, Right, ToSchema, Who, audit, create, known, pins, registry_changed, shown,
+    Body, CameraNow, PinsNow, Problem, Right, ToSchema, Who, audit, create, known, pins, registry_changed,
+    shown,
     source::{self, Source},
 };
 use crate::{state::ApiState, validate::Faults};
@@ -44,7 +45,8 @@ pub(crate) async fn change(
     let change = checked(&state, &before, asked).await?;
     let after = state.store.update_camera(tenant, before.id, change).await;
     let after = after.map_err(sealed_elsewhere)?.ok_or_else(unknown)?;
-    audit(&state, &who, "camera.change", after.id, json!({ "name": after.name, "enabled": after.enabled })).await?;
+    audit(&state, &who, "camera.change", after.id, json!({ "name": after.name, "enabled": after.enabled }))
+        .await?;
     if !after.enabled {
         state.streams.camera_gone(after.id).await;
     }
@@ -82,11 +84,14 @@ async fn checked(state: &ApiState, before: &Camera, asked: ChangeCamera) -> Resu
     change.via = asked.via.and(device).map(Via::Device);
     if let Some(source) = source {
         let password = source.password.as_ref();
-        let sealed = password.map(|password| source::sealed(key.as_deref(), before.id, password)).transpose()?;
+        let sealed =
+            password.map(|password| source::sealed(key.as_deref(), before.id, password)).transpose()?;
         // Another address may be another machine: the old password goes there only if the caller gives it again.
         change.sealed_password = match sealed {
             Some(sealed) => Some(Some(sealed)),
-            None if hosts(&source.tiers) == hosts(&before.tiers) && source.username == before.username => None,
+            None if hosts(&source.tiers) == hosts(&before.tiers) && source.username == before.username => {
+                None
+            }
             None => Some(None),
         };
         change.tiers = Some(source.tiers);

@@ -60,7 +60,8 @@ pub(crate) async fn create(
 
     let id = CameraId::from_uuid(uuid_v7(&state.clock));
     let password = source.password.as_ref();
-    let sealed_password = password.map(|password| source::sealed(key.as_deref(), id, password)).transpose()?;
+    let sealed_password =
+        password.map(|password| source::sealed(key.as_deref(), id, password)).transpose()?;
     let (via, tiers, username) = (Via::Device(device), source.tiers, source.username);
     let new = NewCamera {
         id,
@@ -78,7 +79,8 @@ pub(crate) async fn create(
         let change = CameraChange { enabled: asked.enabled, pins: Some(pins), ..CameraChange::default() };
         camera = state.store.update_camera(tenant, id, change).await?.ok_or(StoreError::MissingReference)?;
     }
-    audit(&state, &who, "camera.create", id, json!({ "name": camera.name, "via": camera.via.device() })).await?;
+    audit(&state, &who, "camera.create", id, json!({ "name": camera.name, "via": camera.via.device() }))
+        .await?;
     registry_changed(&state, &camera);
     created(&state, &who, &camera).await
 }
@@ -109,7 +111,9 @@ pub(super) async fn place(
     if let Some(id) = device {
         match state.store.device(tenant, id).await? {
             None => faults.add("via", "unknown", "no such device"),
-            Some(device) if device.revoked_at.is_some() => faults.add("via", "revoked", "this device was shut out"),
+            Some(device) if device.revoked_at.is_some() => {
+                faults.add("via", "revoked", "this device was shut out")
+            }
             Some(device) if site.is_some_and(|site| site != device.site) => {
                 faults.add("via", "other-site", "this device stands at another site");
             }

@@ -42,7 +42,11 @@ pub(crate) fn check(source: Source, faults: &mut Faults) -> Checked {
     match source.kind.as_str() {
         "rtsp" => {}
         kind if RESERVED.contains(&kind) => {
-            faults.add("source.type", "source-type-unsupported", format!("{kind} sources are not built yet; use rtsp"));
+            faults.add(
+                "source.type",
+                "source-type-unsupported",
+                format!("{kind} sources are not built yet; use rtsp"),
+            );
             return Checked::default();
         }
         _ => {
@@ -154,9 +158,14 @@ fn decoded(text: &str) -> Option<String> {
 }
 
 /// Seals a password to the device that will use it, bound to the camera it is for.
-pub(crate) fn sealed(key: Option<&[u8]>, camera: CameraId, password: &Secret<String>) -> Result<Vec<u8>, Problem> {
+pub(crate) fn sealed(
+    key: Option<&[u8]>,
+    camera: CameraId,
+    password: &Secret<String>,
+) -> Result<Vec<u8>, Problem> {
     let key = key.ok_or_else(|| {
-        let detail = "this device has not been online yet, so a password cannot be sealed to it; start it first";
+        let detail =
+            "this device has not been online yet, so a password cannot be sealed to it; start it first";
         Problem::new(axum::http::StatusCode::CONFLICT, "device-without-key", detail)
     })?;
     let sealed = seal::seal(key, camera.to_string().as_bytes(), password.expose().as_bytes());
@@ -164,7 +173,8 @@ pub(crate) fn sealed(key: Option<&[u8]>, camera: CameraId, password: &Secret<Str
 }
 
 /// Kinds of sources that have a name and are not built.
-const RESERVED: [&str; 6] = ["onvif", "http_file", "http_audio", "publish_srt", "publish_rtmp", "publish_whip"];
+const RESERVED: [&str; 6] =
+    ["onvif", "http_file", "http_audio", "publish_srt", "publish_rtmp", "publish_whip"];
 const MOST_CREDENTIAL: usize = 255;
 
 #[cfg(test)]
@@ -184,13 +194,15 @@ mod tests {
     fn checked(source: Source) -> Result<Checked, Vec<(String, &'static str)>> {
         let mut faults = Faults::default();
         let checked = check(source, &mut faults);
-        let told = |problem: Problem| problem.errors.into_iter().map(|fault| (fault.field, fault.code)).collect();
+        let told =
+            |problem: Problem| problem.errors.into_iter().map(|fault| (fault.field, fault.code)).collect();
         faults.finish().map(|()| checked).map_err(told)
     }
 
     #[test]
     fn credentials_in_an_address_are_moved_out_of_it() {
-        let both = [("main", "rtsp://admin:p%40ss@10.0.0.2/1#x"), ("sub", "rtsp://admin:p%40ss@10.0.0.2:554/2?a=b")];
+        let both =
+            [("main", "rtsp://admin:p%40ss@10.0.0.2/1#x"), ("sub", "rtsp://admin:p%40ss@10.0.0.2:554/2?a=b")];
         let checked = checked(source(&both, None, None)).unwrap();
         assert_eq!(checked.username.as_deref(), Some("admin"));
         assert_eq!(checked.password.unwrap().expose(), "p@ss");
@@ -207,7 +219,12 @@ mod tests {
 
     #[test]
     fn every_fault_is_named_by_its_field() {
-        let bad = [("main", "http://10.0.0.2/"), ("main", "rtsp://10.0.0.2/"), ("huge", "rtsp://a/"), ("sub", "nonsense")];
+        let bad = [
+            ("main", "http://10.0.0.2/"),
+            ("main", "rtsp://10.0.0.2/"),
+            ("huge", "rtsp://a/"),
+            ("sub", "nonsense"),
+        ];
         let faults = checked(source(&bad, None, Some("secret"))).unwrap_err();
         let expected = [
             ("source.tiers".to_owned(), "out-of-range"),

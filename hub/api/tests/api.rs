@@ -1,0 +1,23 @@
+//! The API as its callers see it: the real router over a real store, with a played node and played devices.
+
+#[path = "api/hub.rs"]
+mod hub;
+
+#[path = "api/access.rs"]
+mod access;
+#[path = "api/cameras.rs"]
+mod cameras;
+#[path = "api/envelope.rs"]
+mod envelope;
+#[path = "api/events.rs"]
+mod events;
+#[path = "api/isolation.rs"]
+mod isolation;
+#[path = "api/login.rs"]
+mod login;
+#[path = "api/openapi.rs"]
+mod openapi;
+#[path = "api/play.rs"]
+mod play;
+#[path = "api/secrets.rs"]
+mod secrets;

@@ -1,0 +1,155 @@
+use std::time::Duration;
+
+use axum::{body::Body, http::Method};
+use futures_util::StreamExt as _;
+use serde_json::{Value, json};
+use sluice_ids::{Tier, UnixMillis};
+use sluice_wire::{
+    control::{TierReport, TierState},
+    node::{EndReason, FromNode},
+};
+use tower::ServiceExt as _;
+
+use crate::hub::{As, TestHub, request};
+
+/// A browser's end of a stream of events.
+struct Ear {
+    body: axum::body::BodyDataStream,
+    text: String,
+}
+
+#[derive(Debug)]
+struct Heard {
+    id: Option<String>,
+    name: String,
+    data: Value,
+}
+
+impl Ear {
+    async fn open(hub: &TestHub, request: axum::http::Request<Body>) -> Self {
+        let response = hub.app.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.status(), 200);
+        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        let mut ear = Self { body: response.into_body().into_data_stream(), text: String::new() };
+        // The first comment says that from here on nothing is missed.
+        while !ear.text.contains("connected") {
+            ear.more().await;
+        }
+        ear
+    }
+
+    async fn more(&mut self) {
+        let chunk = tokio::time::timeout(Duration::from_secs(5), self.body.next()).await;
+        let chunk = chunk.expect("an event comes in time").expect("the stream goes on").unwrap();
+        self.text.push_str(std::str::from_utf8(&chunk).unwrap());
+    }
+
+    /// The next event of this name.
+    async fn next(&mut self, name: &str) -> Heard {
+        loop {
+            if let Some((block, rest)) = self.text.split_once("\n\n") {
+                let field = |key: &str| {
+                    let lines = block.lines().filter_map(|line| line.split_once(':'));
+                    lines.filter(|(name, _)| *name == key).map(|(_, value)| value.trim().to_owned()).next()
+                };
+                let heard = field("event").map(|name| Heard {
+                    id: field("id"),
+                    name,
+                    data: serde_json::from_str(&field("data").unwrap()).unwrap(),
+                });
+                self.text = rest.to_owned();
+                match heard {
+                    Some(heard) if heard.name == name => return heard,
+                    _ => continue,
+                }
+            }
+            self.more().await;
+        }
+    }
+
+    /// Whether something of this name was said up to now.
+    async fn silent_until(&mut self, marker: &str, never: &str) {
+        while !self.text.contains(marker) {
+            self.more().await;
+        }
+        assert!(!self.text.contains(never), "{}", self.text);
+    }
+}
+
+fn events(who: As<'_>, query: &str) -> axum::http::Request<Body> {
+    request(who, Method::GET, &format!("/events{query}"), None)
+}
+
+#[tokio::test]
+async fn a_console_hears_of_cameras_sessions_and_devices() {
+    let (mut hub, ours) = TestHub::with_tenant().await;
+    let mut ear = Ear::open(&hub, events(As::Console(&ours.admin), "")).await;
+    let camera = hub.camera(&ours, "gate").await;
+    assert_eq!(ear.next("registry.changed").await.data, json!({ "kind": "camera", "id": camera }));
+    let ready = loop {
+        let heard = ear.next("camera.state").await;
+        if heard.data["state"]["code"] == "ready" {
+            break heard;
+        }
+    };
+    assert_eq!(ready.data["camera_id"], camera);
+    let session = hub.play(As::Token(&ours.token), &[&camera]).await.body["items"][0]["session_id"].clone();
+    let granted = ear.next("session.state").await;
+    assert_eq!((&granted.data["session_id"], &granted.data["state"]), (&session, &json!("granted")));
+    let id = session.as_str().unwrap().parse().unwrap();
+    hub.news.send(FromNode::SessionEnded { session: id, reason: EndReason::Silence }).await.unwrap();
+    assert_eq!(ear.next("session.ended").await.data["reason"], "silence");
+    hub.devices.hang_up(ours.device).await;
+    assert_eq!(ear.next("device.state").await.data["online"], false);
+    assert_eq!(ear.next("camera.state").await.data["state"]["reason"]["code"], "device-offline");
+}
+
+#[tokio::test]
+async fn a_listener_who_comes_back_hears_what_it_missed_or_looks_again() {
+    let (hub, ours) = TestHub::with_tenant().await;
+    let mut ear = Ear::open(&hub, events(As::Token(&ours.token), "")).await;
+    hub.camera(&ours, "gate").await;
+    let last = ear.next("registry.changed").await.id.unwrap();
+    drop(ear);
+    hub.call(As::Token(&ours.token), Method::POST, "/sites", Some(json!({ "name": "missed" }))).await;
+    let mut back = events(As::Token(&ours.token), "");
+    back.headers_mut().insert("last-event-id", last.parse().unwrap());
+    let mut ear = Ear::open(&hub, back).await;
+    assert_eq!(ear.next("registry.changed").await.data["kind"], "site");
+    let mut lost = Ear::open(&hub, events(As::Token(&ours.token), "?last_event_id=elsewhere-7")).await;
+    assert_eq!(lost.next("resync").await.data, json!({}));
+}
+
+#[tokio::test]
+async fn nobody_hears_of_another_tenant() {
+    let (mut hub, ours) = TestHub::with_tenant().await;
+    let other = hub.tenant("theirs").await;
+    let mut ear = Ear::open(&hub, events(As::Token(&ours.token), "")).await;
+    let theirs = hub.camera(&other, "hidden").await;
+    hub.play(As::Token(&other.token), &[&theirs]).await;
+    let mine = hub.camera(&ours, "gate").await;
+    ear.silent_until(&mine, &theirs).await;
+}
+
+#[tokio::test]
+async fn an_event_source_opens_with_a_token_in_its_url_and_a_viewer_hears_its_own() {
+    let (hub, ours) = TestHub::with_tenant().await;
+    let (camera, yard) = (hub.camera(&ours, "gate").await, hub.camera(&ours, "yard").await);
+    let played = hub.play(As::Token(&ours.token), &[&camera]).await.body;
+    let viewer = played["viewer_token"].as_str().unwrap();
+    let token = hub.call(As::Token(viewer), Method::POST, "/events/token", None).await.body;
+    let url = format!("?token={}", token["token"].as_str().unwrap());
+    let mut ear = Ear::open(&hub, events(As::Nobody, &url)).await;
+    let mut resting = TierReport::new(Tier::Main, TierState::Resting, UnixMillis(1));
+    resting.reason_code = Some(sluice_wire::ReasonCode::Stalled);
+    hub.report(&ours, &yard, vec![resting.clone(), TierReport { tier: Tier::Sub, ..resting.clone() }]).await;
+    let other = hub.play(As::Token(&ours.token), &[&yard]).await.body["items"][0]["session_id"].clone();
+    hub.report(&ours, &camera, vec![resting.clone(), TierReport { tier: Tier::Sub, ..resting }]).await;
+    ear.silent_until(&camera, other.as_str().unwrap()).await;
+    assert!(!ear.text.contains(&yard), "{}", ear.text);
+
+    let forged = hub.send(events(As::Nobody, "?token=set_AAAA")).await;
+    assert_eq!((forged.status.as_u16(), &forged.body["type"]), (401, &json!("token-unknown")));
+    let nobody = hub.send(events(As::Nobody, "")).await;
+    assert_eq!(nobody.status.as_u16(), 401);
+}
