@@ -25,6 +25,7 @@ pub struct EngineConfig {
     /// Where viewers' packets arrive. Port 0 lets the system choose.
     pub udp: SocketAddr,
     /// Where viewers behind UDP-hostile networks connect (ICE-TCP, passive); `None` offers no TCP.
+    /// Port 0 lets the system choose.
     pub tcp: Option<SocketAddr>,
     /// The addresses offered as ICE candidates; empty means the address of `udp`, and where that is a
     /// wildcard, loopback and the address of the default route.
@@ -241,10 +242,7 @@ impl Engine {
         let local = udp.local_addr();
         let tcp = config
             .tcp
-            .map(|address| {
-                let address = follow_port(address, local);
-                tcp::Listener::bind(address).map_err(|error| BindError::Tcp { address, error })
-            })
+            .map(|address| tcp::Listener::bind(address).map_err(|error| BindError::Tcp { address, error }))
             .transpose()?;
         let local_tcp = tcp.as_ref().map(tcp::Listener::local_addr);
         let (media, media_inbox) = mpsc::channel(MEDIA_QUEUE);
@@ -340,11 +338,6 @@ impl Engine {
     pub fn local_tcp_addr(&self) -> Option<SocketAddr> {
         self.local_tcp
     }
-}
-
-/// TCP takes the number that UDP was given, where both were left to the system.
-fn follow_port(tcp: SocketAddr, udp: SocketAddr) -> SocketAddr {
-    if tcp.port() == 0 { SocketAddr::new(tcp.ip(), udp.port()) } else { tcp }
 }
 
 /// The design bounds a burst at 4 MB; twice that is kept so that a long GOP can still be told apart.
