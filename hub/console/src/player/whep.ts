@@ -43,6 +43,11 @@ export class WhepConnection {
 
   /** Ends the session at both ends. The DELETE outlives the page. */
   close(): void {
+    this.#end(true);
+  }
+
+  /** Ends this end; the other is told unless it ended the session itself. */
+  #end(tell: boolean): void {
     if (this.#closed) return;
     this.#closed = true;
     clearTimeout(this.#trickleTimer);
@@ -52,7 +57,7 @@ export class WhepConnection {
       this.#abort.abort();
       return;
     }
-    void fetch(this.#resource, { method: "DELETE", keepalive: true, credentials: "omit" }).catch(() => undefined);
+    if (tell) void fetch(this.#resource, { method: "DELETE", keepalive: true, credentials: "omit" }).catch(() => undefined);
   }
 
   #listen(): void {
@@ -80,7 +85,7 @@ export class WhepConnection {
     const transport = transceiver.receiver.transport;
     transport?.addEventListener("statechange", () => {
       if (transport.state === "closed" || transport.state === "failed") {
-        this.#down({ code: "transport-closed", text: "The media node ended the connection" });
+        this.#down({ code: "transport-closed", text: "The media node ended the connection" }, false, false);
       }
     });
   }
@@ -142,9 +147,9 @@ export class WhepConnection {
     await fetch(this.#resource, { method: "PATCH", headers, body, credentials: "omit", signal: this.#abort.signal }).catch(() => undefined);
   }
 
-  #down(reason: Reason, final = false): void {
+  #down(reason: Reason, final = false, tell = true): void {
     if (this.#closed) return;
-    this.close();
+    this.#end(tell);
     this.#events.down(reason, final);
   }
 }

@@ -46,6 +46,6 @@ export function seconds(ms: number): string {
 export function clockTime(unixMs: number, now = Date.now()): string {
   const date = new Date(unixMs);
   const today = new Date(now).toDateString() === date.toDateString();
-  const options: Intl.DateTimeFormatOptions = { hour: "2-digit", minute: "2-digit", second: "2-digit" };
+  const options: Intl.DateTimeFormatOptions = { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" };
   return new Intl.DateTimeFormat(current, today ? options : { ...options, day: "2-digit", month: "2-digit" }).format(date);
 }

@@ -34,6 +34,9 @@ export interface Scene {
 /** A picture whose age is still unknown after this is one to be wary of, ms. */
 const MEASURING_MS = 3_000;
 
+/** A cold camera shows its first picture well within this, ms. */
+const PATIENCE_MS = 5_000;
+
 /** The honest words for one tile. */
 export function tell(scene: Scene): Telling {
   const { player, now } = scene;
@@ -45,7 +48,7 @@ export function tell(scene: Scene): Telling {
     case "connecting":
       return said("wait", t("state.connecting"), last(scene));
     case "awaiting":
-      return said(trouble(scene.camera) ? "bad" : "wait", t("state.awaiting"), [...cameraReason(scene.camera), ...last(scene)]);
+      return awaiting(scene, now - player.since);
     case "playing":
       return picture(scene);
     case "stalled":
@@ -58,6 +61,14 @@ export function tell(scene: Scene): Telling {
     case "refused":
       return said("bad", t("state.refused"), [reasonText(player.reason)]);
   }
+}
+
+/** A connection without a picture: ordinary for a moment, after that it is trouble and must look it. */
+function awaiting(scene: Scene, waitedMs: number): Telling {
+  const why = cameraReason(scene.camera);
+  if (why.length === 0 && waitedMs < PATIENCE_MS) return said("wait", t("state.awaiting"), last(scene));
+  const detail = why.length > 0 ? why : [t("state.awaiting")];
+  return said("bad", t("state.retrying"), [...detail, ...last(scene)]);
 }
 
 function picture(scene: Scene): Telling {

@@ -24,6 +24,10 @@ export class Program {
     return this.#child?.pid;
   }
 
+  get running(): boolean {
+    return this.#child?.exitCode === null && this.#child.signalCode === null;
+  }
+
   start(): void {
     const out = openSync(this.log, "a");
     this.#child = spawn(this.#binary, [...this.#args], { stdio: ["ignore", out, out] });
@@ -34,7 +38,7 @@ export class Program {
   /** Throws, with the end of its log, if it is not running. */
   check(): void {
     const child = this.#child;
-    if (child?.exitCode === null && child.signalCode === null) return;
+    if (this.running) return;
     throw new Error(`${this.name} has ended (${String(child?.exitCode ?? child?.signalCode)}):\n${this.tail()}`);
   }
 

@@ -153,6 +153,15 @@ export class Stack {
     if (!response.ok) throw new Error(`camsim answered ${response.status}: ${await response.text()}`);
   }
 
+  /** Makes good whatever a test that failed half-way left broken. */
+  async mend(): Promise<void> {
+    const stopped = [this.hub, this.edge].filter((program) => !program.running);
+    for (const program of stopped) program.start();
+    if (stopped.length > 0) await this.answers();
+    const restored = await fetch(`http://${local(this.#ports.faults)}/cameras/all/faults/restore`, { method: "POST" });
+    if (!restored.ok) throw new Error(`camsim answered ${restored.status}`);
+  }
+
   async stop(): Promise<void> {
     await this.edge.stop();
     await this.hub.stop();

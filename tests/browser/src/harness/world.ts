@@ -55,6 +55,7 @@ export class World {
     this.#pages.length = 0;
     this.#errors.length = 0;
     await Promise.all(this.#contexts.splice(0).map((context) => context.close()));
+    await this.stack.mend();
   }
 
   /** Waits until no feed stands between edge and node. */

@@ -100,22 +100,21 @@ export function pageTests(world: World): void {
     await console.open("sessions");
     const row = console.page.locator("tr", { hasText: "Camera 1" }).filter({ hasText: "Watching" });
     await row.filter({ hasText: "operator" }).waitFor();
+    const session = (await row.getAttribute("data-session")) ?? "";
     await row.getByRole("button").click();
     await watching.says(world.camera(1), /An operator ended this session/, 5_000);
-    await console.page.locator("tr", { hasText: "Camera 1" }).waitFor({ state: "detached" });
+    await console.page.locator(`tr[data-session="${session}"]`).waitFor({ state: "detached" });
   });
 
   test("the player works alone, as a versioned module in somebody else's page", async () => {
     const console = await world.operator();
-    const item = await world.stack.play(world.camera(1));
-    const played = await console.page.evaluate(async (grant) => {
-      const module = (await import(/* @vite-ignore */ `${location.origin}/player-0.1.0.js`)) as typeof import("../../../../hub/console/src/player/index.ts");
+    const played = await console.page.evaluate(async ([cameraId, token]) => {
+      const module = (await import(`${location.origin}/player-0.1.0.js`)) as typeof import("../../../../hub/console/src/player/index.ts");
       const video = document.createElement("video");
       video.muted = true;
       document.body.prepend(video);
-      const { session_id: id, url, token, protocol, tier } = grant as Record<string, string>;
-      const session = { id, url, token, protocol, tier, iceServers: [] } as never;
-      const source = { open: () => Promise.resolve({ kind: "granted", session } as const), renew: () => Promise.resolve({ kind: "ended" } as const), measured: () => undefined, release: () => undefined };
+      const hub = new module.HubSessions({ base: location.origin, headers: () => ({ authorization: `Bearer ${token}` }) });
+      const source = hub.source({ cameraId, size: () => ({ width: 640, height: 360 }) });
       const player = new module.Player({ video, source, clock: new module.ServerClock() });
       const states: string[] = [];
       await new Promise<void>((resolve) => {
@@ -127,7 +126,7 @@ export function pageTests(world: World): void {
       });
       player.close();
       return states;
-    }, item);
+    }, [world.camera(1), world.stack.token] as const);
     assert.deepEqual([...new Set(played)], ["idle", "asking", "connecting", "awaiting", "playing"]);
   });
 }
