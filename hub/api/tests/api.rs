@@ -1,5 +1,7 @@
 //! The API as its callers see it: the real router over a real store, with a played node and played devices.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
 #[path = "api/hub.rs"]
 mod hub;
 

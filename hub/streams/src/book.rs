@@ -186,7 +186,7 @@ pub(crate) enum Order {
     /// Let the node end the session and never open it again.
     Revoke(SessionId),
     /// The session changed: record it and tell those who listen.
-    Changed(SessionView),
+    Changed(Box<SessionView>),
 }
 
 /// Why a session cannot be touched.
@@ -226,7 +226,7 @@ impl Book {
     pub(crate) fn grant(&mut self, at: Instant, view: SessionView, key: Option<StartKey>) {
         let (id, due) = (view.id, at + UNUSED_AFTER);
         self.orders.push_back(Order::Lease(view.camera, view.tier));
-        self.orders.push_back(Order::Changed(view.clone()));
+        self.orders.push_back(Order::Changed(Box::new(view.clone())));
         if let Some(key) = &key {
             self.by_key.insert(key.clone(), id);
         }
@@ -371,7 +371,7 @@ impl Book {
         entry.view.phase = phase;
         let (view, due) = (entry.view.clone(), entry.max_until);
         self.reschedule(id, due);
-        self.orders.push_back(Order::Changed(view));
+        self.orders.push_back(Order::Changed(Box::new(view)));
     }
 
     /// Ends a live session and lets the node know.
@@ -389,7 +389,7 @@ impl Book {
         }
         self.live -= 1;
         self.reschedule(id, at + FORGOTTEN_AFTER);
-        self.orders.push_back(Order::Changed(view));
+        self.orders.push_back(Order::Changed(Box::new(view)));
     }
 
     fn reschedule(&mut self, id: SessionId, due: Instant) {

@@ -2,7 +2,7 @@
 //!
 //! | module | what |
 //! |---|---|
-//! | [`decide`] | the decision: one pure function from everything known to protocol, tier, node, path, and why |
+//! | [`mod@decide`] | the decision: one pure function from everything known to protocol, tier, node, path, and why |
 //! | [`Refusal`], [`Why`] | closed lists of codes with their texts in English and Brazilian Portuguese |
 //! | `book` | every session that lives, pure: grants, renewals, ends, and what the node must be told |
 //! | [`Streams`] | the handle; its owner task joins the book to the node and to the store |

@@ -37,12 +37,14 @@ pub(crate) enum Class {
 }
 
 pub(crate) type Items = Vec<Result<Granted, Refusal>>;
+/// What was renewed, with its feed, in the order asked for.
+pub(crate) type Renewed = Vec<Touched<(SessionView, Option<FeedView>)>>;
 pub(crate) type Touched<T> = Result<T, Untouchable>;
 
 pub(crate) enum Command {
     Play(Arc<PlayRequest>, String, oneshot::Sender<Items>),
     Find(StartKey, oneshot::Sender<Option<SessionId>>),
-    Renew(Reach, Vec<SessionId>, oneshot::Sender<Vec<Touched<(SessionView, Option<FeedView>)>>>),
+    Renew(Reach, Vec<SessionId>, oneshot::Sender<Renewed>),
     Hint(Reach, Vec<(SessionId, Hints)>, oneshot::Sender<Vec<Touched<()>>>),
     Measured(Reach, SessionId, Qoe, oneshot::Sender<Touched<()>>),
     End(Reach, Vec<SessionId>, Ending, oneshot::Sender<Vec<Touched<()>>>),
@@ -160,7 +162,7 @@ impl Task {
                     self.state.revokes.push_back(session);
                 }
             }
-            Order::Changed(view) => self.changed(view),
+            Order::Changed(view) => self.changed(*view),
         }
     }
 
@@ -241,13 +243,13 @@ impl Task {
                 let _ = reply.send(ids.into_iter().map(|id| book.end(at, &reach, id, why)).collect());
             }
             Command::EndAll(Class::Camera(camera), why) => {
-                book.end_all(at, why, |view| view.camera == camera)
+                book.end_all(at, why, |view| view.camera == camera);
             }
             Command::EndAll(Class::Credential(tenant, credential), why) => {
                 book.end_all(at, why, |view| view.tenant == tenant && view.credential == credential);
             }
             Command::EndAll(Class::Tenant(tenant), why) => {
-                book.end_all(at, why, |view| view.tenant == tenant)
+                book.end_all(at, why, |view| view.tenant == tenant);
             }
             Command::List(reach, reply) => drop(reply.send(book.list(&reach))),
             Command::Feeds(cameras, reply) => {

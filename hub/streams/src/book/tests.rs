@@ -65,7 +65,10 @@ impl Bench {
 
 fn ended_as(orders: &[Order]) -> Option<Ending> {
     orders.iter().find_map(|order| match order {
-        Order::Changed(SessionView { phase: Phase::Ended(why), .. }) => Some(*why),
+        Order::Changed(view) => match view.phase {
+            Phase::Ended(why) => Some(why),
+            _ => None,
+        },
         _ => None,
     })
 }
@@ -230,17 +233,19 @@ proptest! {
                     bench.book.grant(at, view, None);
                 }
                 Step::Renew(n) => { picked(&ids, n).map(|id| bench.book.renew(at, &mine, id).is_ok()); }
-                Step::Started(n) => { picked(&ids, n).map(|id| bench.book.started(id)); }
-                Step::Connected(n) => { picked(&ids, n).map(|id| bench.book.connected(id)); }
-                Step::NodeEnded(n) => { picked(&ids, n).map(|id| bench.book.ended(at, id, EndReason::Silence)); }
+                Step::Started(n) => picked(&ids, n).into_iter().for_each(|id| bench.book.started(id)),
+                Step::Connected(n) => picked(&ids, n).into_iter().for_each(|id| bench.book.connected(id)),
+                Step::NodeEnded(n) => {
+                    picked(&ids, n).into_iter().for_each(|id| bench.book.ended(at, id, EndReason::Silence));
+                }
                 Step::Close(n) => { picked(&ids, n).map(|id| bench.book.end(at, &mine, id, Ending::Closed).is_ok()); }
                 Step::Wait(more) => { seconds += u64::from(more); }
             }
             bench.book.woke(bench.at(seconds));
             prop_assert_eq!(bench.book.live(), bench.book.list(&mine).len());
             for order in bench.orders() {
-                if let Order::Changed(SessionView { id, phase: Phase::Ended(_), .. }) = order {
-                    *ends.entry(id).or_default() += 1;
+                if let Order::Changed(view) = order && matches!(view.phase, Phase::Ended(_)) {
+                    *ends.entry(view.id).or_default() += 1;
                 }
             }
         }
@@ -249,8 +254,8 @@ proptest! {
             bench.book.woke(bench.at(seconds));
         }
         for order in bench.orders() {
-            if let Order::Changed(SessionView { id, phase: Phase::Ended(_), .. }) = order {
-                *ends.entry(id).or_default() += 1;
+            if let Order::Changed(view) = order && matches!(view.phase, Phase::Ended(_)) {
+                *ends.entry(view.id).or_default() += 1;
             }
         }
         prop_assert_eq!((bench.book.live(), bench.book.entries.len(), bench.book.deadline()), (0, 0, None));

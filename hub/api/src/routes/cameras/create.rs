@@ -112,7 +112,7 @@ pub(super) async fn place(
         match state.store.device(tenant, id).await? {
             None => faults.add("via", "unknown", "no such device"),
             Some(device) if device.revoked_at.is_some() => {
-                faults.add("via", "revoked", "this device was shut out")
+                faults.add("via", "revoked", "this device was shut out");
             }
             Some(device) if site.is_some_and(|site| site != device.site) => {
                 faults.add("via", "other-site", "this device stands at another site");
