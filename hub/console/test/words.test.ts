@@ -1,14 +1,13 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import type { CameraState } from "../src/api/types.ts";
 import type { PlayerState, PlaySession } from "../src/player/machine.ts";
 import { choose, setLanguage, t } from "../src/ui/language.ts";
 import { en, ptBR } from "../src/ui/texts.ts";
-import { tell, tellCamera, type Scene } from "../src/ui/words.ts";
+import { tell, tellCamera, type Scene, type StandingCamera } from "../src/ui/words.ts";
 
 const session: PlaySession = { id: "s", protocol: "webrtc", tier: "sub", url: "u", token: "t", iceServers: [] };
-const ready: CameraState = { code: "ready", reason: null };
-const broken: CameraState = { code: "resting", reason: { code: "wrong-password", text: "x" } };
+const ready: StandingCamera = { code: "ready", reason: null };
+const broken: StandingCamera = { code: "resting", reason: { code: "wrong-password", text: "x" } };
 const playing: PlayerState = { kind: "playing", session, since: 0, frameAt: 10_000, lifeAt: 10_000, attempt: 0 };
 const scene: Scene = { now: 10_000, player: playing, freshness: { kind: "live", ageMs: 80 }, camera: ready, lastPictureUnixMs: undefined };
 

@@ -78,7 +78,7 @@ export class Registry {
       const answer = await this.#api.get<Page<T>>(`${path}?limit=100${query}`);
       if (!answer.ok) return answer.problem;
       items.push(...answer.value.items);
-      cursor = answer.value.next;
+      cursor = answer.value.next ?? null;
       if (cursor === null) break;
     }
     return items;

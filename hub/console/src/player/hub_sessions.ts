@@ -1,3 +1,4 @@
+import type { Beacon, Granted, Play, Problem as ApiProblem, SessionIds } from "../api/schema.ts";
 import type { PlaySession, Reason } from "./machine.ts";
 import type { Grant, PlaySource } from "./source.ts";
 
@@ -17,23 +18,11 @@ export interface Wish {
   readonly tier?: "auto" | "main" | "sub";
 }
 
-/** One item of a play or renew answer, as far as a player needs it. */
-interface Item {
-  readonly session_id?: string;
-  readonly protocol?: string;
-  readonly tier?: string;
-  readonly url?: string;
-  readonly token?: string;
-  readonly ice_servers?: readonly RTCIceServer[];
-  readonly problem?: Problem;
-}
+/** One item of a play or renew answer: a grant, or a problem in its place. */
+type Item = Partial<Granted> & { readonly problem?: Problem };
 
-interface Problem {
-  readonly type?: string;
-  readonly title?: string;
-  readonly detail?: string;
-  readonly status?: number;
-}
+/** As much of a problem as an answer from anywhere can be relied on to have. */
+type Problem = Partial<ApiProblem>;
 
 interface Waiting {
   readonly wish: Wish;
@@ -67,7 +56,7 @@ export class HubSessions {
         if (this.#renewing.length === 1) queueMicrotask(() => void this.#renew());
       }),
       measured: (session, measure) => {
-        const body = { startup_time_ms: Math.round(measure.startupMs), latency_ms: Math.round(measure.latencyMs) };
+        const body: Beacon = { startup_time_ms: Math.round(measure.startupMs), latency_ms: Math.round(measure.latencyMs) };
         this.#send(`/sessions/${session.id}/qoe`, body);
       },
       release: (session) => {
@@ -88,7 +77,8 @@ export class HubSessions {
         protocol: "auto",
         tier: wish.tier ?? "auto",
       }));
-      const grants = await this.#call("/play", { cameras, viewer: { codecs: ["h264"] } }, batch.length);
+      const asked: Play = { cameras, viewer: { codecs: ["h264"] } };
+      const grants = await this.#call("/play", asked, batch.length);
       batch.forEach(({ answer }, at) => { answer(grants(at)); });
     }
   }
@@ -96,8 +86,8 @@ export class HubSessions {
   async #renew(): Promise<void> {
     const batch = this.#renewing;
     this.#renewing = [];
-    const ids = batch.map(({ session }) => session.id);
-    const grants = await this.#call("/sessions/renew", { session_ids: ids }, batch.length);
+    const asked: SessionIds = { session_ids: batch.map(({ session }) => session.id) };
+    const grants = await this.#call("/sessions/renew", asked, batch.length);
     batch.forEach(({ answer }, at) => { answer(grants(at)); });
   }
 
@@ -150,8 +140,13 @@ function toGrant(item: Item | undefined): Grant {
   const { session_id: id, url, token } = item;
   return {
     kind: "granted",
-    session: { id, url, token, protocol: item.protocol ?? "webrtc", tier: item.tier ?? "", iceServers: item.ice_servers ?? [] },
+    session: { id, url, token, protocol: item.protocol ?? "webrtc", tier: item.tier ?? "", iceServers: iceServers(item.ice_servers ?? []) },
   };
+}
+
+/** Without the nulls that the API sends for what a server does not need. */
+function iceServers(servers: Granted["ice_servers"]): RTCIceServer[] {
+  return servers.map(({ urls, username, credential }) => ({ urls: [...urls], ...(username && { username }), ...(credential && { credential }) }));
 }
 
 /** A session that is over: a new one may be asked for. */

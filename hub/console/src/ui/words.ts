@@ -3,6 +3,9 @@ import type { Freshness } from "../player/freshness.ts";
 import type { PlayerState } from "../player/machine.ts";
 import { clockTime, reasonText, seconds, t } from "./language.ts";
 
+/** What the words depend on of a camera's state. */
+export type StandingCamera = Pick<CameraState, "code" | "reason">;
+
 /** How a state is coloured; the word beside it says the same. */
 export type Tone = "live" | "late" | "bad" | "wait" | "off";
 
@@ -26,7 +29,7 @@ export interface Scene {
   readonly now: number;
   readonly player: PlayerState;
   readonly freshness: Freshness;
-  readonly camera: CameraState | undefined;
+  readonly camera: StandingCamera | undefined;
   /** When the last picture known was taken, unix ms. */
   readonly lastPictureUnixMs: number | undefined;
 }
@@ -104,19 +107,19 @@ function last(scene: Scene): string[] {
 }
 
 /** Why a camera is not well, in words; nothing while it is. */
-export function cameraReason(camera: CameraState | undefined): string[] {
+export function cameraReason(camera: StandingCamera | undefined): string[] {
   return trouble(camera) && camera?.reason ? [reasonText(camera.reason)] : [];
 }
 
 /** Codes that say how a camera is, without being trouble. */
 const CALM: ReadonlySet<string> = new Set(["off", "opening"]);
 
-function trouble(camera: CameraState | undefined): boolean {
+function trouble(camera: StandingCamera | undefined): boolean {
   return camera?.reason != null && !CALM.has(camera.reason.code);
 }
 
 /** A camera's own state as chip: word and colour. */
-export function tellCamera(camera: CameraState): { readonly tone: Tone; readonly word: string } {
+export function tellCamera(camera: StandingCamera): { readonly tone: Tone; readonly word: string } {
   if (camera.reason?.code === "device-offline") return { tone: "bad", word: t("camera.offline") };
   if (trouble(camera) || camera.code === "resting") return { tone: "bad", word: t("camera.trouble") };
   switch (camera.code) {

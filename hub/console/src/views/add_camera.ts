@@ -1,5 +1,5 @@
 import type { App, View } from "../app/app.ts";
-import type { Camera, NewCamera, Problem, Tier } from "../api/types.ts";
+import type { Camera, NewCamera, Problem } from "../api/types.ts";
 import { h } from "../ui/dom.ts";
 import { field, type Field } from "../ui/field.ts";
 import { t } from "../ui/language.ts";
@@ -72,7 +72,7 @@ export class AddCameraView implements View {
 
   #body(): NewCamera {
     const { name, site, via, main, sub, username, password } = this.#fields;
-    const tiers: { tier: Tier; url: string }[] = [{ tier: "main", url: main.input.value.trim() }];
+    const tiers: { tier: string; url: string }[] = [{ tier: "main", url: main.input.value.trim() }];
     if (sub.input.value.trim() !== "") tiers.push({ tier: "sub", url: sub.input.value.trim() });
     return {
       name: name.input.value.trim(),
