@@ -9,10 +9,10 @@ pub fn placement(house: &House, manifests: &[Manifest], files: &[File]) -> Vec<S
             let within =
                 |place: &String| *place == manifest.room || place.starts_with(&format!("{}/", manifest.room));
             if manifest.uses.contains(name) && !places.iter().any(within) {
+                let only = if places.is_empty() { "tests".to_owned() } else { places.join(", ") };
                 problems.push(format!(
-                    "{}: {name} belongs into {} only; call that room instead (tests/arch/house.toml, [crates])",
+                    "{}: {name} belongs into {only} only; call that room instead (tests/arch/house.toml, [crates])",
                     manifest.room,
-                    places.join(", ")
                 ));
             }
         }
@@ -20,6 +20,19 @@ pub fn placement(house: &House, manifests: &[Manifest], files: &[File]) -> Vec<S
         for place in places.iter().filter(|place| place.matches('/').count() > 1) {
             problems.extend(outside(name, place, files));
         }
+    }
+    problems
+}
+
+/// Rooms that start another program: nothing in the path of a picture is a child process.
+#[must_use]
+pub fn programs(files: &[File]) -> Vec<String> {
+    let mut problems = Vec::new();
+    for file in files.iter().filter(|file| file.path.ends_with(".rs") && !file.is_test()) {
+        let starts = |line: &str| line.contains("Command::new(") || speaks_of(line, "process::Command");
+        problems.extend(file.production().filter(|(_, line)| starts(line)).map(|(n, _)| {
+            format!("{}:{n}: no room starts another program; docs/design/system.md says why", file.path)
+        }));
     }
     problems
 }
@@ -57,6 +70,13 @@ mod tests {
 
     fn file(path: &str, text: &str) -> File {
         File { path: path.into(), text: text.into() }
+    }
+
+    #[test]
+    fn a_room_that_starts_a_program_is_named_and_a_test_is_not() {
+        let text = "fn a() {\n    tokio::process::Command::new(\"ffmpeg\");\n}\n";
+        let problems = programs(&[file("hub/node/src/a.rs", text), file("tests/testkit/src/a.rs", text)]);
+        assert!(problems.len() == 1 && problems[0].starts_with("hub/node/src/a.rs:2:"), "{problems:#?}");
     }
 
     #[test]
