@@ -219,4 +219,30 @@ mod tests {
         let error = parse("state_dir = 'x'\n[hub]\ncontrol = '0.0.0.0:14433'\n").unwrap_err();
         assert!(error.contains("hub.control"), "{error}");
     }
+
+    /// The blocks of the repository's documents that begin with `# {name}`.
+    fn examples(name: &str) -> Vec<String> {
+        let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs")];
+        let mut texts = vec![include_str!("../../../README.md").to_owned()];
+        while let Some(folder) = folders.pop() {
+            for path in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+                match path.extension() {
+                    Some(end) if end == "md" => texts.push(std::fs::read_to_string(path).unwrap()),
+                    _ if path.is_dir() => folders.push(path),
+                    _ => {}
+                }
+            }
+        }
+        let blocks = texts.iter().flat_map(|text| text.split("```").skip(1).step_by(2));
+        let named = blocks.filter_map(|block| block.strip_prefix("toml\n"));
+        named.filter(|block| block.starts_with(&format!("# {name}"))).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn every_example_of_the_documents_is_taken_and_the_reference_shows_the_defaults() {
+        let examples = examples("edge.toml");
+        let defaults = format!("{:?}", parse(SHORTEST).unwrap());
+        let taken: Vec<String> = examples.iter().map(|text| format!("{:?}", parse(text).unwrap())).collect();
+        assert!(taken.contains(&defaults), "docs/reference/config.md shows: {taken:#?}\nthe defaults are: {defaults}");
+    }
 }
