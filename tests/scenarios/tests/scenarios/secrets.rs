@@ -12,18 +12,18 @@ const PLANTED: &str = "pl4nted-c4mera-s3cret-7f1d";
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_secret_is_in_a_log_an_answer_or_the_database() -> Result<()> {
     let stage = Stage::set(1).await?;
-    let (demo, file) = (&stage.demo, &stage.demo.file);
+    let (client, file) = (stage.demo.client.clone(), stage.demo.file.clone());
     let camera = json!({
         "name": "Planted", "site_id": file.site_id, "via": file.device_id,
         "source": { "type": "rtsp", "username": "edge", "password": PLANTED,
                     "tiers": [{ "tier": "main", "url": format!("rtsp://{}/cam/1/main", file.rtsp) }] },
     });
-    demo.client.expect(Method::POST, "/cameras", Some(&camera)).await?;
+    client.expect(Method::POST, "/cameras", Some(&camera)).await?;
     let body = json!({ "cameras": [{ "id": file.cameras[0], "tier": "sub" }] });
-    let played = demo.client.expect(Method::POST, "/play", Some(&body)).await?;
+    let played = client.expect(Method::POST, "/play", Some(&body)).await?;
     let mut answers = String::new();
     for path in ["/cameras", "/devices", "/sites", "/sessions", "/tokens", "/users", "/openapi.json"] {
-        answers += &demo.client.expect(Method::GET, path, None).await?.to_string();
+        answers += &client.expect(Method::GET, path, None).await?.to_string();
     }
     let playback = played["items"][0]["token"].as_str().unwrap_or_default().to_owned();
     assert!(!playback.is_empty(), "a token was given: {played}");
