@@ -12,7 +12,7 @@ use sluice_telemetry::LogFormat;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// Where the database, the hub's own CA and its keys live; made if absent, mode 0700.
+    /// Where the database, the hub's own CA and its keys live; made if absent. Its files are their owner's alone.
     pub state_dir: PathBuf,
     /// The web console and the API.
     #[serde(default)]
@@ -179,7 +179,10 @@ impl Config {
     fn check(&self) -> Result<(), ConfigError> {
         let rule = |key, rule: &str| Err(ConfigError::Rule { key, rule: rule.to_owned() });
         if self.http.plain_listen.is_some_and(|address| !address.ip().is_loopback()) {
-            return rule("http.plain_listen", "plain HTTP is served on loopback addresses only; use tls_listen");
+            return rule(
+                "http.plain_listen",
+                "plain HTTP is served on loopback addresses only; use tls_listen",
+            );
         }
         if self.http.certificate.is_some() != self.http.private_key.is_some() {
             return rule("http.certificate", "certificate and private_key are given together or not at all");
@@ -187,7 +190,9 @@ impl Config {
         if self.link.listen.port() == self.webrtc.listen.port() && self.link.listen.port() != 0 {
             return rule("webrtc.listen", "link.listen has the same UDP port; give each its own");
         }
-        if self.link.listen.ip().is_unspecified() && self.link.advertised.is_some_and(|a| a.ip().is_unspecified()) {
+        if self.link.listen.ip().is_unspecified()
+            && self.link.advertised.is_some_and(|a| a.ip().is_unspecified())
+        {
             return rule("link.advertised", "edges cannot dial an unspecified address; name one they reach");
         }
         Ok(())
@@ -220,5 +225,34 @@ mod tests {
     fn plain_http_stays_on_loopback() {
         let error = parse("state_dir = '/x'\n[http]\nplain_listen = '0.0.0.0:8080'").unwrap_err();
         assert!(error.contains("http.plain_listen"), "{error}");
+    }
+
+    /// The blocks of the repository's documents that begin with `# {name}`.
+    fn examples(name: &str) -> Vec<String> {
+        let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs")];
+        let mut texts = vec![include_str!("../../../README.md").to_owned()];
+        while let Some(folder) = folders.pop() {
+            for path in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+                match path.extension() {
+                    Some(end) if end == "md" => texts.push(std::fs::read_to_string(path).unwrap()),
+                    _ if path.is_dir() => folders.push(path),
+                    _ => {}
+                }
+            }
+        }
+        let blocks = texts.iter().flat_map(|text| text.split("```").skip(1).step_by(2));
+        let named = blocks.filter_map(|block| block.strip_prefix("toml\n"));
+        named.filter(|block| block.starts_with(&format!("# {name}"))).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn every_example_of_the_documents_is_taken_and_the_reference_shows_the_defaults() {
+        let examples = examples("hub.toml");
+        let defaults = format!("{:?}", parse("state_dir = '/var/lib/sluice'").unwrap());
+        let taken: Vec<String> = examples.iter().map(|text| format!("{:?}", parse(text).unwrap())).collect();
+        assert!(
+            taken.contains(&defaults),
+            "docs/reference/config.md shows: {taken:#?}\nthe defaults are: {defaults}"
+        );
     }
 }
