@@ -243,6 +243,9 @@ mod tests {
         let examples = examples("edge.toml");
         let defaults = format!("{:?}", parse(SHORTEST).unwrap());
         let taken: Vec<String> = examples.iter().map(|text| format!("{:?}", parse(text).unwrap())).collect();
-        assert!(taken.contains(&defaults), "docs/reference/config.md shows: {taken:#?}\nthe defaults are: {defaults}");
+        assert!(
+            taken.contains(&defaults),
+            "docs/reference/config.md shows: {taken:#?}\nthe defaults are: {defaults}"
+        );
     }
 }

@@ -49,7 +49,10 @@ pub fn unread_examples(tree: &Tree) -> Vec<String> {
     all.filter(|fence| fence.kind == "toml" && !read(&fence.text))
         .map(|fence| {
             let names = CONFIGS.join("` or `# ");
-            format!("{}:{}: begin this example with `# {names}`, so that a test reads it", fence.path, fence.line)
+            format!(
+                "{}:{}: begin this example with `# {names}`, so that a test reads it",
+                fence.path, fence.line
+            )
         })
         .collect()
 }
@@ -62,7 +65,8 @@ pub fn dead_links(tree: &Tree) -> Vec<String> {
         for (n, line) in file.text.lines().enumerate() {
             for (_, rest) in line.match_indices("](").map(|(at, _)| line.split_at(at + 2)) {
                 let target = rest.split([')', '#']).next().unwrap_or("");
-                if target.is_empty() || target.contains("://") || exists(tree, &resolved(&file.path, target)) {
+                if target.is_empty() || target.contains("://") || exists(tree, &resolved(&file.path, target))
+                {
                     continue;
                 }
                 problems.push(format!("{}:{}: {target} is not there", file.path, n + 1));
@@ -85,7 +89,8 @@ pub fn unproven(tree: &Tree, requirements: &str) -> Vec<String> {
         }
         let claims = matches!(*state, "built" | "partly");
         if claims != (!implements.is_empty() && !proves.is_empty()) {
-            problems.push(format!("{id}: `{state}` is said when, and only when, both last cells name something"));
+            problems
+                .push(format!("{id}: `{state}` is said when, and only when, both last cells name something"));
         }
         let unknown = quoted(proves).chain(quoted(implements)).filter(|name| !names.know(tree, name));
         problems.extend(unknown.map(|name| format!("{id}: {name} is the name of nothing")));
@@ -106,7 +111,8 @@ impl<'a> Names<'a> {
             let files = tree.files.iter().filter(move |file| file.path.ends_with(ending));
             files.flat_map(|file| file.text.lines()).map(str::trim_start)
         };
-        let function = |line: &'a str| line.trim_start_matches("async ").strip_prefix("fn ")?.split(['(', '<']).next();
+        let function =
+            |line: &'a str| line.trim_start_matches("async ").strip_prefix("fn ")?.split(['(', '<']).next();
         let title = |line: &'a str| line.strip_prefix("test(\"")?.split('"').next();
         let makefile = tree.file("Makefile").map_or("", |file| &file.text);
         let target = |line: &'a str| line.split_once(": ").map(|(target, _)| target);
@@ -121,8 +127,12 @@ impl<'a> Names<'a> {
         match name.strip_prefix("make ") {
             Some(target) => self.targets.contains(target),
             None if name.contains('/') && !name.contains(' ') => name.starts_with('/') || exists(tree, name),
-            None if name.contains(' ') => self.titles.contains(name) || name.starts_with("POST ") || name.starts_with("GET "),
-            None if name.matches('_').count() > 1 => self.functions.contains(name) || name.starts_with("sluice_"),
+            None if name.contains(' ') => {
+                self.titles.contains(name) || name.starts_with("POST ") || name.starts_with("GET ")
+            }
+            None if name.matches('_').count() > 1 => {
+                self.functions.contains(name) || name.starts_with("sluice_")
+            }
             // A word of the code or of the API.
             None => true,
         }
@@ -168,7 +178,10 @@ mod tests {
 
     #[test]
     fn an_example_that_nobody_reads_is_named_with_its_line() {
-        let tree = tree(&[("docs/a.md", "text\n```toml\n# hub.toml\na = 1\n```\n```toml\na = 1\n```\n```sh\n```\n")]);
+        let tree = tree(&[(
+            "docs/a.md",
+            "text\n```toml\n# hub.toml\na = 1\n```\n```toml\na = 1\n```\n```sh\n```\n",
+        )]);
         let problems = unread_examples(&tree);
         assert!(problems.len() == 1 && problems[0].starts_with("docs/a.md:6:"), "{problems:#?}");
     }
@@ -186,7 +199,9 @@ mod tests {
             ("hub/a/src/tests.rs", "    async fn it_works_at_once() {\n"),
             ("tests/browser/a.ts", "  test(\"it plays\", () => 1);\n"),
         ]);
-        let line = |state: &str, proves: &str| unproven(&tree, &format!("| A01 | x | {state} | y | {proves} |")).len();
+        let line = |state: &str, proves: &str| {
+            unproven(&tree, &format!("| A01 | x | {state} | y | {proves} |")).len()
+        };
         assert_eq!(line("built", "`it_works_at_once`, browser: \"it plays\", `hub/a`"), 0);
         assert_eq!(line("built", "`it_never_works`"), 1);
         assert_eq!(line("partly", "browser: \"it sings\""), 1);

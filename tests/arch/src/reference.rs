@@ -97,7 +97,8 @@ pub fn metrics(tree: &Tree, program: &str) -> Vec<Metric> {
                 None => false,
             }
     };
-    let mut all: Vec<Metric> = tree.files.iter().filter(rooms).flat_map(|file| of_file(tree, &file.text)).collect();
+    let mut all: Vec<Metric> =
+        tree.files.iter().filter(rooms).flat_map(|file| of_file(tree, &file.text)).collect();
     all.sort();
     all
 }
@@ -123,7 +124,8 @@ pub fn unknown_metrics(tree: &Tree, known: &[String]) -> Vec<String> {
             let metric = |word: &&str| word.starts_with("sluice_") && word.matches('_').count() > 1;
             let named = words.filter(metric).filter(|word| !is_crate(tree, word));
             let unknown = named.filter(|word| !known.iter().any(|name| name == word) && !word.ends_with('_'));
-            problems.extend(unknown.map(|word| format!("{}:{}: no program exposes {word}", file.path, n + 1)));
+            problems
+                .extend(unknown.map(|word| format!("{}:{}: no program exposes {word}", file.path, n + 1)));
         }
     }
     problems
@@ -148,7 +150,11 @@ fn of_file(tree: &Tree, text: &str) -> Vec<Metric> {
             prefix = Some(name.to_owned());
         } else if let (Some(prefix), Some((about, value))) = (&prefix, help(&text[..at], rest)) {
             let (kind, suffix) = kind(&text, field(value));
-            metrics.push(Metric { name: format!("sluice_{prefix}_{name}{suffix}"), kind, about: about.to_owned() });
+            metrics.push(Metric {
+                name: format!("sluice_{prefix}_{name}{suffix}"),
+                kind,
+                about: about.to_owned(),
+            });
         }
     }
     metrics
@@ -181,11 +187,13 @@ fn field(value: &str) -> &str {
 
 fn kind(text: &str, field: &str) -> (String, &'static str) {
     let declared = text.split_once(&format!(") {field}: ")).map_or("", |(_, rest)| rest);
-    let declared = declared.split_once(", pub").map_or(declared, |(kind, _)| kind).split(" }").next().unwrap_or("");
+    let declared =
+        declared.split_once(", pub").map_or(declared, |(kind, _)| kind).split(" }").next().unwrap_or("");
     if let Some(labels) = declared.strip_prefix("Family<") {
         let labels = labels.split(',').next().unwrap_or("");
         let inside = text.split_once(&format!("struct {labels} {{ ")).map_or("", |(_, rest)| rest);
-        let label = inside.split_once(')').map_or(inside, |(_, rest)| rest).split(':').next().unwrap_or("").trim();
+        let label =
+            inside.split_once(')').map_or(inside, |(_, rest)| rest).split(':').next().unwrap_or("").trim();
         return (format!("counter by `{label}`"), "_total");
     }
     let wrapped = text.split_once(&format!("struct {}(", declared.trim_end_matches(',')));

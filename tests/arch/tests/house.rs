@@ -103,7 +103,9 @@ fn every_example_of_a_configuration_is_read_by_a_test() {
 #[test]
 fn the_reference_tells_every_key_of_both_programs() {
     let page = tree().file("docs/reference/config.md").expect("docs/reference/config.md");
-    for (name, source) in [("hub.toml", "hub/server/src/config.rs"), ("edge.toml", "edge/agent/src/config.rs")] {
+    for (name, source) in
+        [("hub.toml", "hub/server/src/config.rs"), ("edge.toml", "edge/agent/src/config.rs")]
+    {
         let fences = sluice_arch::fences(page);
         let shown = fences.iter().find(|fence| fence.text.starts_with(&format!("# {name}")));
         let shown = shown.map_or("", |fence| &fence.text);
@@ -119,8 +121,14 @@ fn the_reference_tells_every_metric_of_both_programs() {
     for program in ["hub", "edge"] {
         let metrics = sluice_arch::metrics(tree(), program);
         let table = sluice_arch::metrics_table(&metrics);
-        assert!(metrics.len() > 10 && !table.contains('?'), "the metrics of the {program} are read:\n{table}");
-        assert!(page.contains(&table), "metrics changed; docs/reference/metrics.md must show for the {program}:\n\n{table}");
+        assert!(
+            metrics.len() > 10 && !table.contains('?'),
+            "the metrics of the {program} are read:\n{table}"
+        );
+        assert!(
+            page.contains(&table),
+            "metrics changed; docs/reference/metrics.md must show for the {program}:\n\n{table}"
+        );
         known.extend(metrics.into_iter().map(|metric| metric.name));
     }
     hold(&sluice_arch::unknown_metrics(tree(), &known));
