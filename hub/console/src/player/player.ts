@@ -44,6 +44,7 @@ export class Player {
   #tickers: ReturnType<typeof setInterval>[] = [];
   #anchor: Anchor | undefined;
   #rtp: number | undefined;
+  #picture: number | undefined;
   #pictureAt: number | undefined;
   #decoded = 0;
   #resumeOnShow = false;
@@ -178,8 +179,11 @@ export class Player {
     const { video } = this.#options;
     video.requestVideoFrameCallback((_now, metadata) => {
       if (connection === undefined || connection !== this.#connection) return;
-      // Chromium calls back for a paused element too, whose picture stands still.
-      if (!video.paused) {
+      // Chromium calls back for a paused element too, and once more for a picture that it only drew again (for a
+      // screenshot, a resize): neither is a new picture.
+      const picture = metadata.rtpTimestamp ?? metadata.mediaTime;
+      if (!video.paused && picture !== this.#picture) {
+        this.#picture = picture;
         this.#pictureAt = performance.now();
         this.#startupMs ??= this.#pictureAt - this.#askedAt;
         this.#rtp = metadata.rtpTimestamp;
@@ -240,6 +244,7 @@ export class Player {
     this.#tickers = [];
     this.#anchor = undefined;
     this.#rtp = undefined;
+    this.#picture = undefined;
     this.#pictureAt = undefined;
     this.#decoded = 0;
     this.#startupMs = undefined;

@@ -3,6 +3,13 @@ import type { Freshness } from "../player/freshness.ts";
 import type { PlayerState } from "../player/machine.ts";
 import { clockTime, reasonText, seconds, t } from "./language.ts";
 
+/** Names of protocols as people read them. */
+const PROTOCOLS: Readonly<Record<string, string>> = { webrtc: "WebRTC", "ll-hls": "LL-HLS", hls: "HLS" };
+
+export function protocolName(protocol: string): string {
+  return PROTOCOLS[protocol] ?? protocol;
+}
+
 /** What the words depend on of a camera's state. */
 export type StandingCamera = Pick<CameraState, "code" | "reason">;
 

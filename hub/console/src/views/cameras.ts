@@ -87,5 +87,5 @@ function tierLine(tier: TierReport): HTMLElement {
   const fps = tier.fps ? `${Math.round(tier.fps)} fps` : "";
   const gop = tier.gop_s ? `GOP ${Number(tier.gop_s.toFixed(1))} s` : "";
   const parts = [codecName(tier.codec ?? ""), picture, fps, gop].filter((part) => part !== "");
-  return h("div", { class: "tier" }, h("span", { class: "tier-name", text: tier.tier }), parts.join(" · "));
+  return h("div", { class: "tier" }, h("span", { class: "tier-name", text: tier.tier }), parts.length === 0 ? t("cameras.stream-unknown") : parts.join(" · "));
 }

@@ -2,6 +2,7 @@ import { mayOperate, type App, type View } from "../app/app.ts";
 import type { Page, PlaySessionRow } from "../api/types.ts";
 import { h } from "../ui/dom.ts";
 import { clockTime, t } from "../ui/language.ts";
+import { protocolName } from "../ui/words.ts";
 import { en, type TextKey } from "../ui/texts.ts";
 
 const READ_EVERY_MS = 2_000;
@@ -52,7 +53,7 @@ export class SessionsView implements View {
     return h("tr", { "data-session": row.id },
       h("th", { scope: "row", text: camera }),
       h("td", { "data-label": t("sessions.viewer"), text: row.viewer }),
-      h("td", { "data-label": t("sessions.how"), text: `${row.protocol} · ${row.tier}` }),
+      h("td", { "data-label": t("sessions.how"), text: `${protocolName(row.protocol)} · ${row.tier}` }),
       h("td", { "data-label": t("sessions.state"), text: key in en ? t(key as TextKey) : row.state }),
       h("td", { "data-label": t("sessions.since"), text: clockTime(row.started_at) }),
       h("td", { class: "actions" }, mayOperate(this.#app.me) ? h("button", { type: "button", class: "button small", "aria-label": t("sessions.end-label", { viewer: row.viewer, camera }), text: t("sessions.end"), on: { click: () => void this.#end(row.id) } }) : undefined));

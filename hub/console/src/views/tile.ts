@@ -4,7 +4,7 @@ import { Player, type PlayerStats } from "../player/player.ts";
 import type { PlaySession } from "../player/machine.ts";
 import { h, icon, iconButton, setIconButton, setText } from "../ui/dom.ts";
 import { t } from "../ui/language.ts";
-import { cameraReason, tell, type Telling } from "../ui/words.ts";
+import { cameraReason, protocolName, tell, type Telling } from "../ui/words.ts";
 
 /** What the wall wants to know of a tile's buttons. */
 export interface TileEvents {
@@ -15,8 +15,6 @@ export interface TileEvents {
 
 /** Words are refreshed this often, ms: ages and countdowns move even when no signal does. */
 const TELL_EVERY_MS = 250;
-/** Names of protocols as people read them. */
-const PROTOCOLS: Readonly<Record<string, string>> = { webrtc: "WebRTC", "ll-hls": "LL-HLS", hls: "HLS" };
 
 /** One camera on the wall: its picture, and the truth about it in words. */
 export class Tile {
@@ -163,5 +161,5 @@ function build(camera: Camera, events: TileEvents): Parts {
 
 function describe(session: PlaySession, stats: PlayerStats | undefined): string {
   const size = stats && stats.width > 0 ? `${stats.width}×${stats.height}` : "";
-  return [PROTOCOLS[session.protocol] ?? session.protocol, session.tier, size].filter((part) => part !== "").join(" · ");
+  return [protocolName(session.protocol), session.tier, size].filter((part) => part !== "").join(" · ");
 }

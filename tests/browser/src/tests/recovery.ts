@@ -21,8 +21,14 @@ export function recoveryTests(world: World): void {
     await console.press(id);
     await console.live(id);
     await world.stack.fault(2, "stall");
-    const words = await console.says(id, /Frozen for \d+ s|No picture/, 6_000);
+    const words = await console.says(id, /Frozen for \d+ s/, 6_000);
     assert.equal(words.tone, "bad");
+    // A picture that is only drawn again is no newer for it.
+    for (let redraws = 0; redraws < 5; redraws += 1) {
+      await console.page.setViewportSize({ width: 1200 + redraws, height: 880 });
+      await console.page.screenshot();
+      assert.equal((await console.words(id)).tone, "bad");
+    }
     await world.stack.fault(2, "restore");
     await console.live(id, 30_000);
   });
