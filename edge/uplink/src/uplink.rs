@@ -111,7 +111,7 @@ impl Uplink {
         };
         let control = ControlTask::new(common.clone(), config.control, hello, desired_in, reports);
         scope.spawn("control-link", control.run());
-        scope.spawn("media-links", keep_nodes(common, desired.clone()));
+        scope.spawn("media-links", keep_nodes(common, config.control, desired.clone()));
         Ok(Self { desired, reported, board })
     }
 
@@ -138,12 +138,11 @@ impl Uplink {
 }
 
 /// Keeps one task per node of the desired state.
-async fn keep_nodes(common: Common, mut desired: watch::Receiver<Option<Desired>>) {
+async fn keep_nodes(common: Common, control: SocketAddr, mut desired: watch::Receiver<Option<Desired>>) {
     let shutdown = common.scope.shutdown();
     let mut running: HashMap<NodeId, (SocketAddr, TaskScope)> = HashMap::new();
     loop {
-        let wanted: Vec<DesiredNode> =
-            desired.borrow_and_update().as_ref().map(|desired| desired.nodes.clone()).unwrap_or_default();
+        let wanted = desired.borrow_and_update().as_ref().map_or_else(Vec::new, |desired| nodes(desired, control));
         running.retain(|node, (address, scope)| {
             let stays = wanted.iter().any(|other| other.node_id == *node && other.address == *address);
             if !stays {
@@ -173,5 +172,31 @@ async fn keep_nodes(common: Common, mut desired: watch::Receiver<Option<Desired>
     common.dialer.close(CloseCode::Stopping.number(), "stopping: the edge stops", GOODBYE).await;
 }
 
+/// The nodes to dial. A node beside control that does not know its own address is where control is.
+fn nodes(desired: &Desired, control: SocketAddr) -> Vec<DesiredNode> {
+    let reachable = |node: &DesiredNode| {
+        let mut node = node.clone();
+        if node.address.ip().is_unspecified() {
+            node.address.set_ip(control.ip());
+        }
+        node
+    };
+    desired.nodes.iter().map(reachable).collect()
+}
+
 /// How long the hub is given to hear that the edge stops.
 const GOODBYE: Duration = Duration::from_millis(300);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_without_an_address_of_its_own_is_where_control_is() {
+        let node_id: NodeId = format!("node_{:032x}", 7).parse().unwrap();
+        let node = |address: &str| DesiredNode { node_id, address: address.parse().unwrap() };
+        let desired = Desired { nodes: vec![node("0.0.0.0:14433"), node("198.51.100.4:14433")], ..Desired::default() };
+        let control = "203.0.113.5:24433".parse().unwrap();
+        assert_eq!(nodes(&desired, control), [node("203.0.113.5:14433"), node("198.51.100.4:14433")]);
+    }
+}

@@ -1,9 +1,14 @@
+use std::sync::Arc;
+
 use axum::{
     body::Body,
-    extract::Request,
+    extract::{Request, State},
     http::{HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
+
+use sluice_hub_node::front::Origins;
+use tokio::sync::watch;
 
 /// The built console: hashed file names, most of them with a `.gz` beside them.
 #[derive(rust_embed::Embed)]
@@ -12,7 +17,22 @@ use axum::{
 struct Dist;
 
 /// Serves the console. A path without a file is a view of the single page, and gets the page.
-pub(crate) async fn serve(request: Request) -> Response {
+/// The player's module may be imported by pages of the tenants' origins too.
+pub(crate) async fn serve(State(origins): State<watch::Receiver<Arc<Origins>>>, request: Request) -> Response {
+    let origin = request.headers().get(header::ORIGIN).cloned();
+    let shared = request.uri().path().starts_with("/player-");
+    let mut response = answer(&request);
+    if shared {
+        let known = |origin: &HeaderValue| origin.to_str().is_ok_and(|origin| origins.borrow().0.contains(origin));
+        response.headers_mut().append(header::VARY, HeaderValue::from_static("origin"));
+        if let Some(origin) = origin.filter(known) {
+            response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        }
+    }
+    response
+}
+
+fn answer(request: &Request) -> Response {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return StatusCode::METHOD_NOT_ALLOWED.into_response();
     }
@@ -69,3 +89,22 @@ fn not_built() -> Response {
 /// The console talks to its own hub alone and embeds nothing.
 const POLICY: &str = "default-src 'self'; connect-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; \
                       style-src 'self' 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn allowed(path: &str, origin: &'static str) -> Option<HeaderValue> {
+        let (_, origins) = watch::channel(Arc::new(Origins(["https://psim.example".to_owned()].into())));
+        let request = Request::builder().uri(path).header(header::ORIGIN, origin).body(Body::empty()).unwrap();
+        serve(State(origins), request).await.headers().get(header::ACCESS_CONTROL_ALLOW_ORIGIN).cloned()
+    }
+
+    #[tokio::test]
+    async fn the_player_is_for_known_origins_and_the_console_for_none_but_its_own() {
+        let psim = "https://psim.example";
+        assert_eq!(allowed("/player-0.1.0.js", psim).await.unwrap(), psim);
+        assert_eq!(allowed("/player-0.1.0.js", "https://evil.example").await, None);
+        assert_eq!(allowed("/index.html", psim).await, None);
+    }
+}

@@ -93,7 +93,7 @@ impl Hub {
 
         // The node, then control, which tells it what to serve.
         let origins = watch_origins(&scope, clock, store.clone());
-        let node = start_node(&scope, clock, &config, (node_id, media_links, origins), &metrics)?;
+        let node = start_node(&scope, clock, &config, (node_id, media_links, origins.clone()), &metrics)?;
         let node_address = config.link_address();
         let fleet_config = FleetConfig { node_id, node_address, endpoint, metrics: metrics.clone() };
         let fleet = Fleet::spawn(&scope, clock, store.clone(), control_links, fleet_config);
@@ -104,7 +104,8 @@ impl Hub {
         // The front last: who gets an answer gets a whole hub.
         let state = ApiState::with_key(store, fleet, streams, (clock, &scope), api_key);
         let api = sluice_hub_api::router(state);
-        let app = node.front.merge(api).fallback(assets::serve);
+        let console = Router::new().fallback(assets::serve).with_state(origins);
+        let app = node.front.merge(api).fallback_service(console);
         let private = Private { metrics, relay: node.relay, scope: scope.clone() };
         let servers = Handle::new();
         doors.serve(&scope, (app, private::router(private)), certificate, &servers)?;

@@ -146,7 +146,7 @@ pub struct DesiredTier {
 pub struct DesiredNode {
     /// Which; its certificate says the same.
     pub node_id: NodeId,
-    /// Where its links are taken (UDP).
+    /// Where its links are taken (UDP); with an unspecified IP address, where control is.
     pub address: SocketAddr,
 }
 
