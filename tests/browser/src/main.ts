@@ -2,6 +2,7 @@ import { chromiumIsInstalled, launch } from "./harness/browser.ts";
 import { runAll, say, setAfterEach } from "./harness/runner.ts";
 import { Stack } from "./harness/stack.ts";
 import { World } from "./harness/world.ts";
+import { foreignTests } from "./tests/foreign.ts";
 import { leavingTests } from "./tests/leaving.ts";
 import { pageTests } from "./tests/pages.ts";
 import { playingTests } from "./tests/playing.ts";
@@ -35,6 +36,7 @@ async function main(): Promise<number> {
     tokenTests(world);
     signInTests(world);
     playingTests(world);
+    foreignTests(world);
     pageTests(world);
     leavingTests(world);
     expiryTests(world);
