@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
 use sluice_hub_fleet::issue_device;
 use sluice_hub_store::{PageOf, Store};
@@ -51,6 +51,11 @@ pub struct Args {
 /// When the store or the folder cannot be written.
 pub async fn run(args: Args) -> Result<()> {
     let (config, clock) = (Config::load(&args.config)?, Clock::system());
+    let hub = args.hub.unwrap_or(config.link_address());
+    ensure!(
+        !hub.ip().is_unspecified(),
+        "edges cannot dial {hub}: name the address they reach with --hub, or set link.advertised"
+    );
     let store = store(&config, clock)?;
     let tenant = store.default_tenant().await?.context("make the first login before: `sluice-hub admin user`")?;
     let authority = keys::authority(&keys::secrets(&config.state_dir)?, sluice_ids::UnixMillis(clock.unix_millis()))?;
@@ -63,7 +68,7 @@ pub async fn run(args: Args) -> Result<()> {
     write("device.crt", issued.identity.certificate_pem())?;
     write("ca.crt", issued.identity.ca_pem())?;
     write("seal.key", &issued.seal_key)?;
-    write("edge.toml", &edge_toml(&args, args.hub.unwrap_or(config.link_address())))?;
+    write("edge.toml", &edge_toml(&args, hub))?;
     if args.json {
         return say(&json!({ "device_id": issued.device, "site_id": site, "folder": args.out }).to_string());
     }
