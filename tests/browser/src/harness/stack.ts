@@ -23,9 +23,23 @@ export interface Answer {
   readonly headers: Headers;
 }
 
+/** What a stack may have of its own; the rest is as the tests have it. */
+export interface StackOptions {
+  /** Its folder below the target folder. */
+  readonly folder?: string;
+  /** How many cameras. */
+  readonly cameras?: number;
+  /** Further arguments of `sluice-camsim`. */
+  readonly camsim?: readonly string[];
+  /** The tiers of each camera. */
+  readonly tiers?: readonly string[];
+  /** Further fields of each `POST /cameras`. */
+  readonly fields?: Readonly<Record<string, unknown>>;
+}
+
 /** Hub, edge and virtual cameras of these tests' own, on free ports, each of which can be killed and started again. */
 export class Stack {
-  readonly dir = path.join(process.env.CARGO_TARGET_DIR ?? path.join(ROOT, "target"), "browser");
+  readonly dir: string;
   readonly password = randomBytes(8).toString("hex");
   readonly user = USER;
   readonly cameras: { readonly id: string; readonly name: string }[] = [];
@@ -35,18 +49,21 @@ export class Stack {
   readonly camsim: Program;
   readonly #ports: Ports;
   readonly #binaries: string;
+  readonly #options: StackOptions;
   readonly cameraUser = CAMERA_USER;
   readonly cameraPassword = randomBytes(8).toString("hex");
 
-  private constructor(ports: Ports, binaries: string) {
+  private constructor(ports: Ports, binaries: string, options: StackOptions) {
     this.#ports = ports;
     this.#binaries = binaries;
+    this.#options = options;
+    this.dir = path.join(process.env.CARGO_TARGET_DIR ?? path.join(ROOT, "target"), options.folder ?? "browser");
     const log = (name: string): string => path.join(this.dir, `${name}.log`);
     this.hub = new Program(this.#binary("sluice-hub"), ["serve", "--config", path.join(this.dir, "hub.toml")], log("hub"));
     this.edge = new Program(this.#binary("sluice-edge"), ["run", "--config", path.join(this.dir, "edge/edge.toml")], log("edge"));
     this.camsim = new Program(this.#binary("sluice-camsim"), [
-      "--cameras", "4", "--listen", local(ports.rtsp), "--control", local(ports.faults),
-      "--auth", "digest", "--user", CAMERA_USER, "--password", this.cameraPassword,
+      "--cameras", String(this.#count), "--listen", local(ports.rtsp), "--control", local(ports.faults),
+      "--auth", "digest", "--user", CAMERA_USER, "--password", this.cameraPassword, ...(options.camsim ?? []),
     ], log("camsim"));
   }
 
@@ -60,9 +77,9 @@ export class Stack {
     return `rtsp://${local(this.#ports.rtsp)}/cam/${camera}/${tier}`;
   }
 
-  /** Starts everything and waits until four cameras are ready. */
-  static async start(): Promise<Stack> {
-    const stack = new Stack(await freePorts(), binaries());
+  /** Starts everything and waits until the cameras, four if not said otherwise, are ready. */
+  static async start(options: StackOptions = {}): Promise<Stack> {
+    const stack = new Stack(await freePorts(), binaries(), options);
     rmSync(stack.dir, { recursive: true, force: true });
     mkdirSync(stack.dir, { recursive: true });
     try {
@@ -89,7 +106,7 @@ export class Stack {
     this.edge.start();
     this.token = await this.#makeToken();
     // A camera can be added once its device has told the key that passwords are sealed for.
-    for (let number = 1; number <= 4; number += 1) await eventually(START_LIMIT_MS, () => this.#addCamera(number, issued));
+    for (let number = 1; number <= this.#count; number += 1) await eventually(START_LIMIT_MS, () => this.#addCamera(number, issued));
     await this.camerasReady();
   }
 
@@ -104,10 +121,11 @@ export class Stack {
 
   /** Waits until every camera is well. */
   async camerasReady(): Promise<void> {
+    const well = this.#options.fields?.warm === "none" ? ["off", "live"] : ["ready", "live"];
     await eventually(START_LIMIT_MS, async () => {
       this.edge.check();
       const { body } = await this.call("GET", "/cameras");
-      const states = (body.items as { name: string; state: { code: string } }[]).filter(({ state }) => !["ready", "live"].includes(state.code));
+      const states = (body.items as { name: string; state: { code: string } }[]).filter(({ state }) => !well.includes(state.code));
       if (states.length > 0) throw new Error(`not ready: ${JSON.stringify(states)}`);
     });
   }
@@ -168,6 +186,10 @@ export class Stack {
     await this.camsim.stop();
   }
 
+  get #count(): number {
+    return this.#options.cameras ?? 4;
+  }
+
   get #plain(): string {
     return `http://${local(this.#ports.http)}`;
   }
@@ -211,10 +233,11 @@ export class Stack {
 
   async #addCamera(number: number, issued: { device_id: string; site_id: string }): Promise<void> {
     const name = `Camera ${number}`;
-    const tiers = ["main", "sub"].map((tier) => ({ tier, url: this.rtsp(number, tier) }));
+    const tiers = (this.#options.tiers ?? ["main", "sub"]).map((tier) => ({ tier, url: this.rtsp(number, tier) }));
     const { status, body } = await this.call("POST", "/cameras", {
       name, site_id: issued.site_id, via: issued.device_id,
       source: { type: "rtsp", username: CAMERA_USER, password: this.cameraPassword, tiers },
+      ...this.#options.fields,
     });
     if (status !== 201 || typeof body.id !== "string") throw new Error(`adding ${name}: ${status} ${JSON.stringify(body)}`);
     this.cameras.push({ id: body.id, name });

@@ -51,6 +51,8 @@ window.probe = {
     let element: HTMLVideoElement | null = null;
     const next = (): void => {
       element?.requestVideoFrameCallback((_now, metadata) => {
+        // Somebody records anew: reading pixels twice would only cost.
+        if (recorded.get(cameraId) !== list) return;
         const clock = element === null ? undefined : clockOf(element);
         const origin = window.trueTimeOrigin ?? performance.timeOrigin;
         if (clock !== undefined) list.push({ at: origin + metadata.expectedDisplayTime, clock });
