@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { capturedAt, judge, parseMessage, type Anchor, type Evidence } from "../src/player/freshness.ts";
+import { capturedAt, judge, parseMessage, PictureWatch, type Anchor, type Evidence } from "../src/player/freshness.ts";
 
 const anchor: Anchor = { rtp: 90_000, capturedAtMs: 1_000_000, learnedAt: 5_000 };
 const good: Evidence = { now: 5_500, serverUnixMs: 1_000_540, anchor, rtp: 90_000 + 45_000, pictureAt: 5_490, lateAboveMs: 2_000 };
@@ -40,6 +40,46 @@ test("a picture that stands still is frozen and keeps growing older", () => {
   const frozen = judge({ ...good, now: 65_500, serverUnixMs: 1_060_540 });
   assert.deepEqual(frozen, { kind: "frozen", ageMs: 60_040, stillMs: 60_010 });
   assert.deepEqual(judge({ ...good, anchor: undefined, now: 65_500 }), { kind: "frozen", stillMs: 60_010 });
+});
+
+test("a picture is new when its capture time moves, whatever its timestamp does", () => {
+  for (const frames of [29, 30]) {
+    const watch = new PictureWatch();
+    let rtp = 90_000;
+    let now = 0;
+    let fresh = 0;
+    for (let frame = 0; frame < frames; frame += 1) fresh += Number(watch.isNew((now += 33), (rtp += 3_000), anchor));
+    assert.ok(fresh >= 14, `${fresh} of ${frames} pictures at 30 fps were new`);
+    assert.equal(watch.isNew((now += 33), rtp, anchor), false, "drawn again");
+    const newest = capturedAt(anchor, rtp);
+    now += 3_000;
+    for (let frame = 0; frame < 50; frame += 1) assert.equal(watch.isNew((now += 1), (rtp += 68), anchor), false, "sent again, squeezed");
+    const told: Anchor = { rtp, capturedAtMs: newest, learnedAt: now };
+    now += 3_000;
+    for (let frame = 0; frame < 50; frame += 1) assert.equal(watch.isNew((now += 1), (rtp += 68), told), false, "and once more");
+    assert.equal(watch.isNew((now += 33), (rtp += 90_000), told), true, "the camera is back");
+  }
+});
+
+test("a backlog that comes after a pause is new, if old", () => {
+  const watch = new PictureWatch();
+  watch.isNew(0, 90_000, anchor);
+  const shown = [1, 2, 3, 4].map((frame) => watch.isNew(5_000 + frame, 90_000 + frame * 3_000, anchor));
+  assert.deepEqual(shown, [false, true, false, true]);
+});
+
+test("a clock at the site that is set back does not freeze the picture for ever", () => {
+  const watch = new PictureWatch();
+  assert.equal(watch.isNew(0, 100_000, anchor), true);
+  const back: Anchor = { rtp: 110_000, capturedAtMs: anchor.capturedAtMs - 3_600_000, learnedAt: 6_000 };
+  assert.equal(watch.isNew(100, 110_000, back), true);
+});
+
+test("before the first message every other timestamp is a new picture", () => {
+  const watch = new PictureWatch();
+  assert.equal(watch.isNew(0, 1, undefined), true);
+  assert.equal(watch.isNew(33, 1, undefined), false);
+  assert.equal(watch.isNew(66, 2, undefined), true);
 });
 
 test("only a whole freshness message is read", () => {

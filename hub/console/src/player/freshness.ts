@@ -54,6 +54,42 @@ export function capturedAt(anchor: Anchor, rtp: number): number {
   return anchor.capturedAtMs + ticks / TICKS_PER_MS;
 }
 
+/**
+ * A node answers a browser's call for help with the pictures it has, old ones, at timestamps squeezed into at most
+ * this much, ms. Capture time that moves by less has not moved.
+ */
+const SQUEEZED_MS = 40;
+/** Capture time that jumps back by more is a clock that was set right, ms. */
+const CLOCK_STEP_MS = 2_000;
+
+/** Pictures that come after this long without any are measured from the last one before, ms. */
+const PAUSE_MS = 500;
+
+/** Tells a new picture from one that is only drawn or sent again. */
+export class PictureWatch {
+  #rtp: number | undefined;
+  #shownAt = -Infinity;
+  /** The newest capture time of any picture. */
+  #newest = -Infinity;
+  /** The capture time that the next new picture must be clear of. */
+  #mark = -Infinity;
+
+  /** Whether the picture shown at `now` (monotonic ms), by its RTP timestamp, is newer than all before it. */
+  isNew(now: number, rtp: number, anchor: Anchor | undefined): boolean {
+    if (rtp === this.#rtp) return false;
+    if (now - this.#shownAt > PAUSE_MS) this.#mark = this.#newest;
+    this.#rtp = rtp;
+    this.#shownAt = now;
+    if (anchor === undefined) return true;
+    const captured = capturedAt(anchor, rtp);
+    if (captured < this.#newest - CLOCK_STEP_MS) this.#newest = this.#mark = -Infinity;
+    this.#newest = Math.max(this.#newest, captured);
+    if (captured <= this.#mark + SQUEEZED_MS) return false;
+    this.#mark = captured;
+    return true;
+  }
+}
+
 /** What `judge` looks at. Instants are ms by the page's monotonic clock unless they say unix. */
 export interface Evidence {
   readonly now: number;

@@ -1,5 +1,5 @@
 import type { ServerClock } from "./clock.ts";
-import { judge, parseMessage, type Anchor, type Freshness } from "./freshness.ts";
+import { judge, parseMessage, PictureWatch, type Anchor, type Freshness } from "./freshness.ts";
 import { PlayerMachine, type PlayerInput, type PlayerOutput, type PlayerState, type Reason } from "./machine.ts";
 import { Signal, type Readable } from "./signal.ts";
 import type { Grant, PlaySource } from "./source.ts";
@@ -44,7 +44,7 @@ export class Player {
   #tickers: ReturnType<typeof setInterval>[] = [];
   #anchor: Anchor | undefined;
   #rtp: number | undefined;
-  #picture: number | undefined;
+  #watch = new PictureWatch();
   #pictureAt: number | undefined;
   #decoded = 0;
   #resumeOnShow = false;
@@ -180,12 +180,14 @@ export class Player {
     video.requestVideoFrameCallback((_now, metadata) => {
       if (connection === undefined || connection !== this.#connection) return;
       // Chromium calls back for a paused element too, and once more for a picture that it only drew again (for a
-      // screenshot, a resize): neither is a new picture.
-      const picture = metadata.rtpTimestamp ?? metadata.mediaTime;
-      if (!video.paused && picture !== this.#picture) {
-        this.#picture = picture;
-        this.#pictureAt = performance.now();
-        this.#startupMs ??= this.#pictureAt - this.#askedAt;
+      // screenshot, a resize): neither is a new picture. Without RTP timestamps (an older
+      // browser) the media time at least tells one picture from another.
+      const mark = metadata.rtpTimestamp ?? metadata.mediaTime * 90_000;
+      const anchor = metadata.rtpTimestamp === undefined ? undefined : this.#anchor;
+      const now = performance.now();
+      if (!video.paused && this.#watch.isNew(now, mark, anchor)) {
+        this.#pictureAt = now;
+        this.#startupMs ??= now - this.#askedAt;
         this.#rtp = metadata.rtpTimestamp;
         this.#feed({ kind: "frame-shown" });
         if (this.#freshness.get().kind !== "live") this.#judge();
@@ -244,7 +246,7 @@ export class Player {
     this.#tickers = [];
     this.#anchor = undefined;
     this.#rtp = undefined;
-    this.#picture = undefined;
+    this.#watch = new PictureWatch();
     this.#pictureAt = undefined;
     this.#decoded = 0;
     this.#startupMs = undefined;
