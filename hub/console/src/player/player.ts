@@ -185,10 +185,10 @@ export class Player {
       const mark = metadata.rtpTimestamp ?? metadata.mediaTime * 90_000;
       const anchor = metadata.rtpTimestamp === undefined ? undefined : this.#anchor;
       const now = performance.now();
+      if (!video.paused) this.#rtp = metadata.rtpTimestamp;
       if (!video.paused && this.#watch.isNew(now, mark, anchor)) {
         this.#pictureAt = now;
         this.#startupMs ??= now - this.#askedAt;
-        this.#rtp = metadata.rtpTimestamp;
         this.#feed({ kind: "frame-shown" });
         if (this.#freshness.get().kind !== "live") this.#judge();
       }
