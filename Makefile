@@ -15,11 +15,13 @@ test: ## everything CI runs, real Chromium included
 	@.ci/console
 	@.ci/test
 
-bench: ## the table of docs/reference/bench.md
+bench: ## what docs/reference/bench.md is made of, to target/bench/bench.md; QUICK=1 for a first look
 	@.ci/packages build test
 	@.ci/console
 	@cargo build --locked --quiet $(BINARIES) -p sluice-load --bins
-	@target/debug/sluice-load bench
+	@rm -f target/bench/browser.json
+	@node tests/browser/bench.mjs $(if $(QUICK),--quick) || echo "bench: not everything was measured in Chromium; the table says what"
+	@target/debug/sluice-load bench $(if $(QUICK),--quick) --merge target/bench/browser.json
 
 check: ## format, lints, types, licences
 	@.ci/console

@@ -14,7 +14,7 @@ use self::{
 /// Arguments of `sluice-load bench`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Where logs and bench.json go
+    /// Where logs, bench.json and bench.md go
     #[arg(long, default_value = "target/bench")]
     dir: PathBuf,
     /// Only these sections: start, cold, viewers, edge, idle
@@ -23,6 +23,9 @@ pub(crate) struct Args {
     /// Fewer repetitions and viewers, for a first look
     #[arg(long)]
     quick: bool,
+    /// Figures that another program measured and that belong into the same table, such as browser.json
+    #[arg(long)]
+    merge: Option<PathBuf>,
 }
 
 /// Measures a whole Sluice on this machine, section by section, each with programs of its own.
@@ -40,9 +43,14 @@ pub(crate) async fn run(args: Args) -> Result<()> {
             Err(error) => failures.push(format!("{}: {error:#}", section.title())),
         }
     }
-    let table = Table { machine: Machine::this(), rows, failures };
+    let mut table = Table { machine: Machine::this(), rows, failures };
+    if let Some(file) = &args.merge {
+        table.merge(file);
+    }
     fs::write(dir.join("bench.json"), serde_json::to_string_pretty(&table)?)?;
-    table.print()?;
+    let page = table.page()?;
+    fs::write(dir.join("bench.md"), &page)?;
+    table::show(&page)?;
     if !table.failures.is_empty() {
         bail!("{} sections could not be measured", table.failures.len());
     }

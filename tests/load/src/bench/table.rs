@@ -1,10 +1,17 @@
-use std::io::Write as _;
+use std::{borrow::Cow, fmt::Write as _, fs, path::Path};
 
-use anyhow::Result;
-use serde::Serialize;
+use anyhow::{Context as _, Result};
+use serde::{Deserialize, Serialize};
+
+/// What a reader must know to judge the rows.
+const HOW: &str = "\
+Sections that begin with `browser`: Chromium at the console over HTTPS, one tile of 640x360 at 25 fps and 1 Mbit/s; from
+the click to the moment at which a picture is to be on the screen (`expectedDisplayTime`). The page has played once
+before. Other sections: headless viewers of `sluice-load`. A frame is live when it is at most 100 ms older than the later
+ones usually are. All programs and the viewers share this machine.";
 
 /// Everything a bench found.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Table {
     pub(crate) machine: Machine,
     pub(crate) rows: Vec<Row>,
@@ -12,7 +19,7 @@ pub(crate) struct Table {
 }
 
 /// Where and under which load it was measured.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Machine {
     pub(crate) processor: String,
     pub(crate) processors: usize,
@@ -22,12 +29,12 @@ pub(crate) struct Machine {
 }
 
 /// One figure.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Row {
-    pub(crate) section: &'static str,
+    pub(crate) section: Cow<'static, str>,
     pub(crate) what: String,
     pub(crate) value: f64,
-    pub(crate) unit: &'static str,
+    pub(crate) unit: Cow<'static, str>,
     /// The most it may be.
     pub(crate) target: Option<f64>,
 }
@@ -40,7 +47,7 @@ impl Row {
         unit: &'static str,
         target: Option<f64>,
     ) -> Self {
-        Self { section, what: what.into(), value, unit, target }
+        Self { section: section.into(), what: what.into(), value, unit: unit.into(), target }
     }
 }
 
@@ -59,11 +66,33 @@ impl Machine {
 }
 
 impl Table {
-    /// As a table in Markdown.
-    pub(crate) fn print(&self) -> Result<()> {
-        let mut out = std::io::stdout().lock();
+    /// Takes in what another program measured and wrote in the same form; a file that is not there is a failure.
+    pub(crate) fn merge(&mut self, file: &Path) {
+        match Self::read(file) {
+            Ok(other) => {
+                let name = file.file_stem().unwrap_or_default().display();
+                self.machine.load = format!("{} ({name}: {})", self.machine.load, other.machine.load);
+                self.rows.splice(0..0, other.rows);
+                self.failures.extend(other.failures);
+            }
+            Err(error) => self.failures.push(format!("{error:#}")),
+        }
+    }
+
+    fn read(file: &Path) -> Result<Self> {
+        let text = fs::read_to_string(file).with_context(|| format!("read {}", file.display()))?;
+        serde_json::from_str(&text).with_context(|| format!("understand {}", file.display()))
+    }
+
+    /// A page in Markdown.
+    pub(crate) fn page(&self) -> Result<String> {
+        let mut out = String::new();
         let Machine { processor, processors, kernel, load } = &self.machine;
-        writeln!(out, "\n{processors} x {processor}, Linux {kernel}, load {load}\n")?;
+        writeln!(
+            out,
+            "# Figures\n\nMeasured by `make bench`: {processors} x {processor}, Linux {kernel}, load {load}.\n"
+        )?;
+        writeln!(out, "{HOW}\n")?;
         writeln!(out, "| section | what | value | target | |")?;
         writeln!(out, "|---|---|---:|---:|---|")?;
         for Row { section, what, value, unit, target } in &self.rows {
@@ -74,11 +103,53 @@ impl Table {
         for failure in &self.failures {
             writeln!(out, "\nnot measured: {failure}")?;
         }
-        Ok(())
+        Ok(out)
     }
+}
+
+/// Prints a page.
+pub(crate) fn show(page: &str) -> Result<()> {
+    Ok(std::io::Write::write_all(&mut std::io::stdout(), page.as_bytes())?)
 }
 
 /// Tells a person what happens.
 pub(crate) fn say(what: &str) -> Result<()> {
-    Ok(writeln!(std::io::stderr(), "sluice-load: {what}")?)
+    Ok(std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("sluice-load: {what}\n"))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As `tests/browser/src/bench/table.ts` writes it.
+    const BROWSER: &str = r#"{
+        "machine": { "processor": "a", "processors": 2, "kernel": "6", "load": "1 2 3" },
+        "rows": [
+            { "section": "browser", "what": "near", "value": 14.25, "unit": "ms", "target": 90 },
+            { "section": "browser", "what": "far", "value": 91, "unit": "ms", "target": 90 },
+            { "section": "browser", "what": "free", "value": 25, "unit": "pictures", "target": null }
+        ],
+        "failures": ["no camera"]
+    }"#;
+
+    #[test]
+    fn the_page_judges_what_the_browser_measured_and_names_what_it_did_not() {
+        let page = serde_json::from_str::<Table>(BROWSER).unwrap().page().unwrap();
+        for line in [
+            "| browser | near | 14.25 ms | <= 90 ms | met |",
+            "| browser | far | 91.00 ms | <= 90 ms | missed |",
+            "| browser | free | 25.00 pictures |  |  |",
+            "not measured: no camera",
+        ] {
+            assert!(page.lines().any(|found| found == line), "{line} in {page}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_missing_is_a_failure_and_not_silence() {
+        let mut table: Table = serde_json::from_str(BROWSER).unwrap();
+        table.merge(Path::new("/nowhere/browser.json"));
+        assert!(table.failures[1].contains("/nowhere/browser.json"), "{:?}", table.failures);
+        assert_eq!(table.rows.len(), 3);
+    }
 }
