@@ -4,6 +4,8 @@ import { readVideoClock } from "../../../camsim/clock.mjs";
 export interface Shown {
   /** When it was to be on the screen, unix ms. */
   readonly at: number;
+  /** When the page was told of it, unix ms. */
+  readonly toldAt: number;
   /** Burnt-in time, unix ms. */
   readonly clock: number;
 }
@@ -53,9 +55,10 @@ window.probe = {
       element?.requestVideoFrameCallback((_now, metadata) => {
         // Somebody records anew: reading pixels twice would only cost.
         if (recorded.get(cameraId) !== list) return;
+        const toldAt = performance.now();
         const clock = element === null ? undefined : clockOf(element);
         const origin = window.trueTimeOrigin ?? performance.timeOrigin;
-        if (clock !== undefined) list.push({ at: origin + metadata.expectedDisplayTime, clock });
+        if (clock !== undefined) list.push({ at: origin + metadata.expectedDisplayTime, toldAt: origin + toldAt, clock });
         next();
       });
     };
