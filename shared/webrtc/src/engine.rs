@@ -202,7 +202,7 @@ pub(crate) enum Gone {
 }
 
 impl Shared {
-    fn tell(&self, gone: Gone) {
+    pub(crate) fn tell(&self, gone: Gone) {
         self.gone.lock().unwrap_or_else(PoisonError::into_inner).push(gone);
         self.woken.notify_one();
     }

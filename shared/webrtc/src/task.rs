@@ -1,4 +1,6 @@
 mod ingress;
+#[cfg(test)]
+mod tests;
 mod turns;
 
 use std::{
@@ -223,7 +225,15 @@ impl Task {
     }
 
     fn sweep(&mut self) {
-        for gone in self.inputs.shared.take() {
+        let gone = self.inputs.shared.take();
+        if gone.iter().any(|gone| matches!(gone, Gone::Feed(_))) {
+            // Frames that were pushed before their feed was removed would bring it back for good.
+            for _ in 0..self.inputs.media.len() {
+                let Ok((feed, media)) = self.inputs.media.try_recv() else { break };
+                self.media(feed, media);
+            }
+        }
+        for gone in gone {
             match gone {
                 Gone::Session(key) => self.remove(key, EndLabel::Requested),
                 Gone::Feed(id) => self.forget(id),

@@ -47,6 +47,8 @@ impl Pump {
                 event = self.stream.next() => self.take(event, &mut preparer, &mut open).await,
             }
         }
+        // Once more after the last push, which may have come after the relay's own removal.
+        self.engine.remove_feed(self.id);
     }
 
     async fn take(&self, event: FeedEvent, preparer: &mut Preparer, open: &mut bool) {
