@@ -1,5 +1,5 @@
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     time::{Duration, Instant},
 };
 
@@ -16,6 +16,8 @@ pub(super) struct Session {
     pub(super) feed: FeedKey,
     /// Alone authorises PATCH and DELETE of the WHEP resource.
     pub(super) secret: String,
+    /// When it ends unless its viewer has connected; `None` once it has.
+    due: Option<Instant>,
 }
 
 /// The sessions of this node by their three names, and the tokens that were spent to open them.
@@ -25,6 +27,7 @@ pub(super) struct Sessions {
     by_id: HashMap<SessionId, SessionKey>,
     by_secret: HashMap<String, SessionKey>,
     spent: HashMap<String, Instant>,
+    arriving: BTreeSet<(Instant, SessionKey)>,
     last_key: u64,
 }
 
@@ -42,25 +45,50 @@ impl Sessions {
     }
 
     /// Adds a session, and the one it replaces if the same session was opened before (a renewal).
-    pub(super) fn add(&mut self, id: SessionId, feed: FeedKey, secret: String) -> (SessionKey, Option<Session>) {
+    pub(super) fn add(
+        &mut self,
+        now: Instant,
+        (id, feed): (SessionId, FeedKey),
+        secret: String,
+    ) -> (SessionKey, Option<Session>) {
         let replaced = self.by_id.get(&id).copied().and_then(|key| self.remove(key));
         self.last_key += 1;
         let key = SessionKey(self.last_key);
         self.by_id.insert(id, key);
         self.by_secret.insert(secret.clone(), key);
-        self.by_key.insert(key, Session { id, key, feed, secret });
+        let due = now + ARRIVAL;
+        self.arriving.insert((due, key));
+        self.by_key.insert(key, Session { id, key, feed, secret, due: Some(due) });
         (key, replaced)
+    }
+
+    /// Its viewer is there: from now on the engine tells when it goes.
+    pub(super) fn arrived(&mut self, key: SessionKey) -> Option<&Session> {
+        let session = self.by_key.get_mut(&key)?;
+        if let Some(due) = session.due.take() {
+            self.arriving.remove(&(due, key));
+        }
+        Some(session)
+    }
+
+    /// Sessions whose viewers did not come in time.
+    pub(super) fn overdue(&self, now: Instant) -> Vec<SessionKey> {
+        self.arriving.iter().take_while(|(due, _)| *due <= now).map(|&(_, key)| key).collect()
+    }
+
+    /// When to look for overdue sessions.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.arriving.first().map(|&(due, _)| due)
     }
 
     pub(super) fn remove(&mut self, key: SessionKey) -> Option<Session> {
         let session = self.by_key.remove(&key)?;
         self.by_secret.remove(&session.secret);
         self.by_id.remove(&session.id);
+        if let Some(due) = session.due {
+            self.arriving.remove(&(due, key));
+        }
         Some(session)
-    }
-
-    pub(super) fn get(&self, key: SessionKey) -> Option<&Session> {
-        self.by_key.get(&key)
     }
 
     pub(super) fn by_id(&self, id: SessionId) -> Option<SessionKey> {
@@ -82,6 +110,9 @@ impl Sessions {
 
 /// Longer than any token lives (60 s) with room for clocks that differ.
 const TOKEN_LIFE: Duration = Duration::from_secs(180);
+/// The engine ends a viewer who does not connect within 15 s; one whose offer never reached it, because its request
+/// was given up on the way, only the relay knows.
+const ARRIVAL: Duration = Duration::from_secs(20);
 /// When as many tokens are remembered, the expired ones are forgotten.
 const SPENT_SWEEP: usize = 4_096;
 
@@ -102,14 +133,17 @@ mod tests {
     #[test]
     fn a_session_opened_again_replaces_itself() {
         let clock = Clock::system();
-        let mut sessions = Sessions::default();
+        let (mut sessions, now) = (Sessions::default(), clock.now());
         let feed = FeedKey { camera: CameraId::from_uuid(uuid_v7(&clock)), tier: Tier::Sub };
         let id = SessionId::from_uuid(uuid_v7(&clock));
-        let (first, none) = sessions.add(id, feed, "one".into());
+        let (first, none) = sessions.add(now, (id, feed), "one".into());
         assert!(none.is_none());
-        let (second, replaced) = sessions.add(id, feed, "two".into());
+        let (second, replaced) = sessions.add(now, (id, feed), "two".into());
         assert_eq!(replaced.map(|session| session.key), Some(first));
         assert_eq!((sessions.by_secret("one"), sessions.by_secret("two")), (None, Some(second)));
         assert_eq!((sessions.by_id(id), sessions.len()), (Some(second), 1));
+        assert_eq!(sessions.overdue(now + ARRIVAL), [second]);
+        assert!(sessions.arrived(second).is_some());
+        assert_eq!((sessions.deadline(), sessions.arrived(first).is_none()), (None, true));
     }
 }

@@ -20,7 +20,7 @@ use super::{
 use crate::{
     demand::{self, Demand, State},
     feed::FeedKey,
-    tunnel::{Assignments, Tunnels},
+    tunnel::{Assignments, Tunnels, earlier},
 };
 
 /// What the relay is joined to.
@@ -111,7 +111,8 @@ impl Task {
     async fn run(mut self) {
         let shutdown = self.scope.shutdown();
         loop {
-            let deadline = self.feeds.values().filter_map(|feed| feed.demand.deadline()).min();
+            let feeds = self.feeds.values().filter_map(|feed| feed.demand.deadline()).min();
+            let deadline = earlier(feeds, self.sessions.deadline());
             let event = tokio::select! { biased;
                 () = shutdown.requested() => Event::Stop,
                 Ok(permit) = self.ports.reports.clone().reserve_owned(), if self.has_news() => {
@@ -181,7 +182,7 @@ impl Task {
             return Err(AdmitError::Replayed);
         }
         let secret = hex::encode(random_bytes::<16>());
-        let (key, replaced) = self.sessions.add(admission.session, admission.feed, secret.clone());
+        let (key, replaced) = self.sessions.add(now, (admission.session, admission.feed), secret.clone());
         self.input(admission.feed, demand::Input::ViewerJoined);
         if let Some(replaced) = replaced {
             self.ports.engine.close(replaced.key);
@@ -236,11 +237,11 @@ impl Task {
 
     fn engine(&mut self, event: EngineEvent) {
         match event {
-            EngineEvent::Connected(key) => {
-                if let Some(session) = self.sessions.get(key) {
-                    self.outbox.push_back(FromNode::SessionConnected { session: session.id });
-                }
-            }
+            EngineEvent::Connected(key) => match self.sessions.arrived(key) {
+                Some(session) => self.outbox.push_back(FromNode::SessionConnected { session: session.id }),
+                // It ended here while its offer was on the way to the engine, which heard of the end first.
+                None => self.ports.engine.close(key),
+            },
             EngineEvent::Ended(key, reason) => self.end(key, ended(reason)),
             EngineEvent::KeyFrameWanted(id) => self.want_key_frame(id),
             // Nothing that a browser may say over its data channel is understood yet.
@@ -281,6 +282,9 @@ impl Task {
         for feed in due {
             self.input(feed, demand::Input::Woke);
         }
+        for key in self.sessions.overdue(now) {
+            self.end(key, EndReason::Silence);
+        }
     }
 
     fn end(&mut self, key: SessionKey, reason: EndReason) {
@@ -318,7 +322,8 @@ impl Task {
         if from != to {
             tracing::debug!(camera.id = %key.camera, tier = %key.tier, ?from, ?to, ?input, "feed");
         }
-        while let Some(order) = self.feed(key).demand.poll() {
+        // Not through `self.feed`: closing the source removes the feed, which must not come back by being looked at.
+        while let Some(order) = self.feeds.get_mut(&key).and_then(|feed| feed.demand.poll()) {
             match order {
                 demand::Output::OpenSource => self.open_source(key),
                 demand::Output::CloseSource => self.close_source(key),

@@ -83,3 +83,37 @@ async fn a_camera_that_is_no_longer_assigned_loses_its_viewers() {
     closed(&stage).await;
     assert_eq!(stage.relay.status().await.sessions, 0);
 }
+
+#[tokio::test]
+async fn a_feed_that_was_closed_is_no_load() {
+    let mut stage = Stage::set().await;
+    let admitted = stage.relay.admit(admission(&stage, "one")).await.unwrap();
+    stage.relay.withdraw(admitted.key).await;
+    let free = async {
+        loop {
+            if let Some(FromNode::Load { viewers: 0, feeds: 0 }) = stage.reports.recv().await {
+                break;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(5), free).await.expect("the load falls to nothing");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_whose_offer_never_reached_the_engine_ends() {
+    let mut stage = Stage::set().await;
+    let admission = admission(&stage, "one");
+    let session = admission.session;
+    // The viewer hung up between its admission and its offer: nobody withdraws it.
+    stage.relay.admit(admission).await.unwrap();
+    let ended = async {
+        loop {
+            if let Some(FromNode::SessionEnded { session, reason }) = stage.reports.recv().await {
+                break (session, reason);
+            }
+        }
+    };
+    let ended = tokio::time::timeout(Duration::from_secs(60), ended).await.expect("it ends by itself");
+    assert_eq!(ended, (session, EndReason::Silence));
+    assert_eq!(stage.relay.status().await.sessions, 0);
+}
