@@ -14,10 +14,13 @@ mod tests;
 /// ```
 ///
 /// However many viewers arrive, one `OpenSource` goes out; it stands until one `CloseSource`.
-/// The source resumes by itself, so `Resting` only says that no picture comes at the moment.
+/// The source resumes by itself, so `Resting` only says that no picture comes at the moment. Back from
+/// `Lingering` the feed stands where its source does, which went on meanwhile.
 #[derive(Debug)]
 pub(crate) struct Demand {
     state: State,
+    /// `Opening`, `Live` or `Resting`: how the source stands, also while the feed lingers.
+    source: State,
     viewers: u32,
     leased_until: Option<Instant>,
     linger: std::time::Duration,
@@ -74,7 +77,14 @@ pub(crate) enum Output {
 impl Demand {
     /// A feed nobody wants, which stays open for `linger` after its last viewer.
     pub(crate) fn new(linger: std::time::Duration) -> Self {
-        Self { state: State::Idle, viewers: 0, leased_until: None, linger, orders: VecDeque::new() }
+        Self {
+            state: State::Idle,
+            source: State::Opening,
+            viewers: 0,
+            leased_until: None,
+            linger,
+            orders: VecDeque::new(),
+        }
     }
 
     /// Takes one input at `now`.
@@ -89,13 +99,12 @@ impl Demand {
             }
             Input::ViewerLeft => self.viewers = self.viewers.saturating_sub(1),
             Input::Leased { until } => self.leased_until = self.leased_until.max(Some(until)),
-            Input::SourceOpened if matches!(self.state, State::Opening | State::Resting) => {
-                self.state = State::Live;
-            }
-            Input::SourceFailed if matches!(self.state, State::Opening | State::Live) => {
-                self.state = State::Resting;
-            }
-            Input::SourceOpened | Input::SourceFailed | Input::Woke => {}
+            Input::SourceOpened => self.source = State::Live,
+            Input::SourceFailed => self.source = State::Resting,
+            Input::Woke => {}
+        }
+        if matches!(self.state, State::Opening | State::Live | State::Resting) {
+            self.state = self.source;
         }
         self.settle(now, input);
     }
@@ -129,11 +138,11 @@ impl Demand {
         let wanted = self.viewers > 0 || self.leased_until.is_some();
         match self.state {
             State::Idle if wanted => {
-                self.state = State::Opening;
+                (self.state, self.source) = (State::Opening, State::Opening);
                 self.orders.push_back(OpenSource);
             }
-            // Back within the linger: the source never stopped, the next unit proves it.
-            State::Lingering { .. } if wanted => self.state = State::Live,
+            // Back within the linger: the source never stopped.
+            State::Lingering { .. } if wanted => self.state = self.source,
             State::Lingering { until } if until <= now => self.close(),
             // A lease nobody took up has waited long enough already.
             State::Opening | State::Live | State::Resting if !wanted => {

@@ -68,6 +68,20 @@ fn a_failing_source_stays_asked_for_while_somebody_watches() {
     assert_eq!((demand.state(), drain(&mut demand)), (State::Live, vec![]));
 }
 
+#[test]
+fn a_linger_does_not_make_a_source_live_that_brings_nothing() {
+    let (mut demand, now) = (Demand::new(LINGER), start());
+    demand.handle(now, Input::ViewerJoined);
+    demand.handle(now, Input::ViewerLeft);
+    demand.handle(now, Input::ViewerJoined);
+    assert_eq!(demand.state(), State::Opening, "nothing has come yet");
+    demand.handle(now, Input::SourceOpened);
+    demand.handle(now, Input::ViewerLeft);
+    demand.handle(now, Input::SourceFailed);
+    demand.handle(now, Input::ViewerJoined);
+    assert_eq!(demand.state(), State::Resting, "it failed while nobody watched");
+}
+
 fn any_input(now: Instant) -> impl Strategy<Value = Input> {
     prop_oneof![
         3 => Just(Input::ViewerJoined),
