@@ -86,6 +86,7 @@ struct Stranger {
 impl Release {
     /// For a flow that begins with this number.
     pub(crate) fn new(ssrc: u32, first_sequence: u64, patience: Duration) -> Self {
+        let first_sequence = first_sequence.min(HIGHEST);
         Self {
             next: first_sequence,
             epochs: VecDeque::from([Epoch { ssrc, first_sequence, first_stream: 0 }]),
@@ -163,15 +164,22 @@ impl Release {
     }
 
     fn meet(&mut self, stranger: Stranger) {
-        if self.strangers.len() >= STRANGERS {
-            self.strangers.remove(0);
+        self.strangers.push(stranger);
+        let size =
+            |stranger: &Stranger| stranger.packets.iter().map(|packet| packet.bytes().len()).sum::<usize>();
+        let mut bytes: usize = self.strangers.iter().map(size).sum();
+        while self.strangers.len() > STRANGERS || bytes > WAITING_BYTES {
+            bytes -= size(&self.strangers.remove(0));
             self.counts.refused += 1;
         }
-        self.strangers.push(stranger);
     }
 
     fn gap(&mut self, from: u64, to: u64) {
         if to < self.next || from > to {
+            return;
+        }
+        if to > HIGHEST {
+            self.counts.refused += 1;
             return;
         }
         let end = self.gaps.entry(from).or_insert(to);
@@ -183,7 +191,10 @@ impl Release {
     }
 
     fn epoch(&mut self, epoch: Epoch) {
-        if self.epochs.back().is_some_and(|last| epoch.first_sequence <= last.first_sequence) {
+        let last = self.epochs.back();
+        if epoch.first_sequence > HIGHEST
+            || last.is_some_and(|last| epoch.first_sequence <= last.first_sequence)
+        {
             self.counts.refused += 1;
             return;
         }
@@ -262,5 +273,7 @@ const STRANGERS: usize = 64;
 const GAPS: usize = 1_024;
 /// Epochs ahead of what leaves next.
 const EPOCHS: usize = 16;
+/// No camera counts so far; a peer that does must not bring the sums here to their end.
+const HIGHEST: u64 = 1 << 62;
 /// What one flow may hold back: two key frames of 8K video.
 const WAITING_BYTES: usize = 16 * 1024 * 1024;

@@ -47,6 +47,35 @@ fn units_that_overtook_each_other_leave_in_order() {
 }
 
 #[test]
+fn numbers_at_the_end_of_all_numbers_break_nothing() {
+    let (mut release, now) = (Release::new(SSRC, 100, PATIENCE), start());
+    release.handle(now, Input::Gap { from: 100, to: u64::MAX });
+    release.handle(now, Input::Epoch(Epoch { ssrc: SSRC, first_sequence: u64::MAX, first_stream: 0 }));
+    release.handle(now, unit(0, 100..=104));
+    assert_eq!(drain(&mut release), [Some(100)]);
+    assert_eq!(release.counts().refused, 2);
+    let mut release = Release::new(SSRC, u64::MAX, PATIENCE);
+    release.handle(now, unit(0, 65_530..=65_537));
+    release.handle(now + PATIENCE, Input::Woke);
+    drain(&mut release);
+}
+
+#[test]
+fn units_of_an_epoch_nobody_tells_of_take_bounded_memory() {
+    let (mut release, now) = (Release::new(SSRC, 100, PATIENCE), start());
+    for index in 0..40 {
+        let long = |sequence| {
+            let mut bytes = packet(sequence, SSRC + 1).bytes().to_vec();
+            bytes.resize(1 << 15, 0);
+            RtpPacket::parse(Bytes::from(bytes)).unwrap()
+        };
+        let packets = (0..32).map(long).collect();
+        release.handle(now, Input::Unit { index, packets });
+    }
+    assert!(release.counts().refused >= 24, "forty units of 1 MiB do not fit into 16 MiB");
+}
+
+#[test]
 fn a_gap_lets_out_what_waits_behind_it() {
     let (mut release, now) = (Release::new(SSRC, 100, PATIENCE), start());
     release.handle(now, unit(2, 110..=112));
