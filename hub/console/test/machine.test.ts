@@ -47,9 +47,15 @@ test("a player asks, connects, waits and plays", () => {
   assert.equal(script.machine.state.kind, "playing");
 });
 
-test("stopping drops the connection and gives the session back", () => {
-  const orders = new Script().playing().at(200, { kind: "stop-wanted" });
-  assert.deepEqual(kinds(orders), ["disconnect", "release-session"]);
+test("stopping ends the session: at the node where it is connected, at the hub where it is not", () => {
+  assert.deepEqual(kinds(new Script().playing().at(200, { kind: "stop-wanted" })), ["disconnect"]);
+  const connecting = new Script();
+  connecting.at(0, { kind: "play-wanted" });
+  connecting.at(20, { kind: "session-granted", ticket: 1, session });
+  assert.deepEqual(kinds(connecting.at(30, { kind: "stop-wanted" })), ["disconnect", "release-session"]);
+  const resting = new Script().playing();
+  resting.at(1_000, { kind: "transport-down", reason: gone, final: false });
+  assert.deepEqual(kinds(resting.at(1_100, { kind: "stop-wanted" })), ["release-session"]);
 });
 
 test("a session granted after the stop is given back and not used", () => {

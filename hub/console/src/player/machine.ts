@@ -167,7 +167,9 @@ export class PlayerMachine {
   #stop(): void {
     const session = held(this.#state);
     if (connected(this.#state)) this.#orders.push({ kind: "disconnect" });
-    if (session) this.#orders.push({ kind: "release-session", session });
+    // Once it is connected the session ends with its resource at the node; telling the hub as well would only race it.
+    const ends = connected(this.#state) && this.#state.kind !== "connecting";
+    if (session && !ends) this.#orders.push({ kind: "release-session", session });
     this.#state = { kind: "idle" };
   }
 
