@@ -91,8 +91,9 @@ impl ApiState {
     pub(crate) fn try_login(&self, name: &str, address: Option<IpAddr>) -> Result<(), Duration> {
         let now = self.clock.now();
         self.with_logins(|logins| {
-            logins.by_name.take(now, &name.to_owned())?;
-            address.map_or(Ok(()), |address| logins.by_address.take(now, &address))
+            // The address first: whoever tries too often must not use up the tries of names, nor their table.
+            address.map_or(Ok(()), |address| logins.by_address.take(now, &address))?;
+            logins.by_name.take(now, &name.to_owned())
         })
     }
 

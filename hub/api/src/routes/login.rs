@@ -61,6 +61,9 @@ pub(crate) async fn login(
     Body(login): Body<Login>,
 ) -> Result<Response, Problem> {
     let name = login.user.trim().to_owned();
+    if name.len() > LONGEST_NAME {
+        return Err(wrong_login(&state, None).await?);
+    }
     state.try_login(&name, peer).map_err(|wait| slower(&name, peer, wait))?;
     let user = state.store.user_by_name(name.clone()).await?.filter(|user| !user.disabled);
     if !fits(&state, login.password, user.as_ref().map(|user| user.password_hash.clone())).await? {
@@ -146,4 +149,6 @@ fn cookie(value: &str, secure: bool, age: Duration) -> HeaderValue {
     HeaderValue::try_from(text).expect("a cookie of hex digits is a header value")
 }
 
+/// Above every name there can be; the table of tries keeps what is tried.
+const LONGEST_NAME: usize = 1_024;
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");

@@ -1,4 +1,9 @@
-use axum::http::{Method, StatusCode};
+use std::net::SocketAddr;
+
+use axum::{
+    extract::ConnectInfo,
+    http::{Method, StatusCode},
+};
 use serde_json::json;
 
 use crate::hub::{As, Login, PASSWORD, TestHub};
@@ -100,4 +105,35 @@ async fn a_user_who_is_locked_out_is_out_at_once() {
         hub.call(As::Nobody, Method::POST, "/login", Some(again)).await.status,
         StatusCode::UNAUTHORIZED
     );
+}
+
+#[tokio::test]
+async fn an_address_that_tries_too_often_uses_up_no_names() {
+    let (hub, _ours) = TestHub::with_tenant().await;
+    let attempt = async |address: [u8; 4], user: &str, password: &str| {
+        let body = json!({ "user": user, "password": password });
+        let mut request = crate::hub::request(As::Nobody, Method::POST, "/login", Some(body));
+        request.extensions_mut().insert(ConnectInfo(SocketAddr::from((address, 50_000))));
+        hub.send(request).await.status
+    };
+    for name in 0..50 {
+        let name = format!("nobody {name}");
+        assert_eq!(attempt([192, 0, 2, 1], &name, "guess").await, StatusCode::UNAUTHORIZED);
+    }
+    for _ in 0..20 {
+        let guessed = attempt([192, 0, 2, 1], "admin-ours", "guess").await;
+        assert!(matches!(guessed, StatusCode::TOO_MANY_REQUESTS | StatusCode::UNAUTHORIZED), "{guessed}");
+    }
+    let theirs = attempt([192, 0, 2, 2], "admin-ours", PASSWORD).await;
+    assert_eq!(theirs, StatusCode::OK, "who comes from elsewhere is not locked out");
+}
+
+#[tokio::test]
+async fn a_name_longer_than_any_is_refused_before_it_is_remembered() {
+    let (hub, _ours) = TestHub::with_tenant().await;
+    let body = json!({ "user": "x".repeat(100_000), "password": "guess" });
+    for _ in 0..11 {
+        let answer = hub.call(As::Nobody, Method::POST, "/login", Some(body.clone())).await;
+        assert_eq!(answer.body["type"], "wrong-login");
+    }
 }
