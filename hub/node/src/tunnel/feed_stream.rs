@@ -171,7 +171,8 @@ impl Splice {
         let ticks = self.timeline.unroll(unit.captured_at_ms, unit.rtp_timestamp());
         if let Some(last) = spliced {
             let passed = unit.captured_at_ms.saturating_sub(last.captured_at_ms).max(1);
-            self.shift = last.timestamp + passed.saturating_mul(i64::from(self.rate)) / 1_000 - ticks;
+            let passed = passed.saturating_mul(i64::from(self.rate)) / 1_000;
+            self.shift = last.timestamp.saturating_add(passed).saturating_sub(ticks);
         }
         let timestamp = ticks.saturating_add(self.shift);
         self.last = Some(Last { ssrc: unit.ssrc(), timestamp, captured_at_ms: unit.captured_at_ms });
@@ -246,6 +247,13 @@ mod tests {
             vec![unit(1, 1_000_000, 7, 5, 5_000), Raw::Missing { line: 0 }, unit(70_000, 99, 8, 5, 7_000)];
         let got = timestamps(&mut stream(), raws);
         assert_eq!(got, [Some(1_000_000), None, Some(1_180_000)]);
+    }
+
+    #[test]
+    fn capture_times_of_a_mad_clock_break_nothing() {
+        let mad = |n: u64| if n % 2 == 0 { i64::MIN } else { i64::MAX };
+        let raws = (0..4_000).map(|n| unit(n, 99, n as u32, 5, mad(n))).collect();
+        assert_eq!(timestamps(&mut stream(), raws).len(), 4_000);
     }
 
     #[test]

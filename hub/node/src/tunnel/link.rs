@@ -115,6 +115,9 @@ impl Link {
 
     /// Until the link is down, or its owner has a newer one.
     pub(crate) async fn run(mut self, mut orders: mpsc::Receiver<Order>, shutdown: Shutdown) {
+        // The ping goes before the first subscription: its answer then comes before the first picture, whose capture
+        // time would otherwise be taken for one of our own clock.
+        self.woke();
         loop {
             let deadline = self.deadline();
             let event = tokio::select! { biased;
@@ -293,7 +296,9 @@ impl Link {
     /// A unit may overtake the message that its flow has started; one of a flow that was given up is dropped.
     fn keep_early(&mut self, index: u64, unit: Unit) {
         let wanted = self.subscriptions.values().any(|subscription| subscription.flows.contains(&unit.flow));
-        if wanted && self.early.len() < EARLY {
+        let size = |unit: &Unit| unit.packets.iter().map(Bytes::len).sum::<usize>();
+        let kept: usize = self.early.iter().map(|(_, early)| size(early)).sum();
+        if wanted && self.early.len() < EARLY && kept + size(&unit) <= EARLY_BYTES {
             self.early.push((index, unit));
         }
     }
@@ -425,6 +430,8 @@ const LINES: u64 = 4;
 const CLASS: u8 = 4;
 /// Units that may overtake their `started`: a whole cached GOP of four seconds.
 const EARLY: usize = 256;
+/// The largest of them, twice over.
+const EARLY_BYTES: usize = 16 * 1024 * 1024;
 const FIRST_PINGS: Duration = Duration::from_millis(700);
 const PING: Duration = Duration::from_secs(30);
 const TICK: Duration = Duration::from_secs(1);
