@@ -142,7 +142,8 @@ async fn keep_nodes(common: Common, control: SocketAddr, mut desired: watch::Rec
     let shutdown = common.scope.shutdown();
     let mut running: HashMap<NodeId, (SocketAddr, TaskScope)> = HashMap::new();
     loop {
-        let wanted = desired.borrow_and_update().as_ref().map_or_else(Vec::new, |desired| nodes(desired, control));
+        let wanted =
+            desired.borrow_and_update().as_ref().map_or_else(Vec::new, |desired| nodes(desired, control));
         running.retain(|node, (address, scope)| {
             let stays = wanted.iter().any(|other| other.node_id == *node && other.address == *address);
             if !stays {
@@ -195,7 +196,8 @@ mod tests {
     fn a_node_without_an_address_of_its_own_is_where_control_is() {
         let node_id: NodeId = format!("node_{:032x}", 7).parse().unwrap();
         let node = |address: &str| DesiredNode { node_id, address: address.parse().unwrap() };
-        let desired = Desired { nodes: vec![node("0.0.0.0:14433"), node("198.51.100.4:14433")], ..Desired::default() };
+        let desired =
+            Desired { nodes: vec![node("0.0.0.0:14433"), node("198.51.100.4:14433")], ..Desired::default() };
         let control = "203.0.113.5:24433".parse().unwrap();
         assert_eq!(nodes(&desired, control), [node("203.0.113.5:14433"), node("198.51.100.4:14433")]);
     }

@@ -18,12 +18,16 @@ struct Dist;
 
 /// Serves the console. A path without a file is a view of the single page, and gets the page.
 /// The player's module may be imported by pages of the tenants' origins too.
-pub(crate) async fn serve(State(origins): State<watch::Receiver<Arc<Origins>>>, request: Request) -> Response {
+pub(crate) async fn serve(
+    State(origins): State<watch::Receiver<Arc<Origins>>>,
+    request: Request,
+) -> Response {
     let origin = request.headers().get(header::ORIGIN).cloned();
     let shared = request.uri().path().starts_with("/player-");
     let mut response = answer(&request);
     if shared {
-        let known = |origin: &HeaderValue| origin.to_str().is_ok_and(|origin| origins.borrow().0.contains(origin));
+        let known =
+            |origin: &HeaderValue| origin.to_str().is_ok_and(|origin| origins.borrow().0.contains(origin));
         response.headers_mut().append(header::VARY, HeaderValue::from_static("origin"));
         if let Some(origin) = origin.filter(known) {
             response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
@@ -37,7 +41,11 @@ fn answer(request: &Request) -> Response {
         return StatusCode::METHOD_NOT_ALLOWED.into_response();
     }
     let path = request.uri().path().trim_start_matches('/');
-    let name = if path.is_empty() || (Dist::get(path).is_none() && !path.contains('.')) { "index.html" } else { path };
+    let name = if path.is_empty() || (Dist::get(path).is_none() && !path.contains('.')) {
+        "index.html"
+    } else {
+        path
+    };
     let gzip = request
         .headers()
         .get(header::ACCEPT_ENCODING)
@@ -96,7 +104,8 @@ mod tests {
 
     async fn allowed(path: &str, origin: &'static str) -> Option<HeaderValue> {
         let (_, origins) = watch::channel(Arc::new(Origins(["https://psim.example".to_owned()].into())));
-        let request = Request::builder().uri(path).header(header::ORIGIN, origin).body(Body::empty()).unwrap();
+        let request =
+            Request::builder().uri(path).header(header::ORIGIN, origin).body(Body::empty()).unwrap();
         serve(State(origins), request).await.headers().get(header::ACCESS_CONTROL_ALLOW_ORIGIN).cloned()
     }
 

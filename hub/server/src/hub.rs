@@ -98,7 +98,8 @@ impl Hub {
         let fleet_config = FleetConfig { node_id, node_address, endpoint, metrics: metrics.clone() };
         let fleet = Fleet::spawn(&scope, clock, store.clone(), control_links, fleet_config);
         assign(&scope, fleet.assignments(), node.port.to.clone());
-        let streams_config = StreamsConfig { node_id, most_sessions: MOST_SESSIONS, metrics: metrics.clone() };
+        let streams_config =
+            StreamsConfig { node_id, most_sessions: MOST_SESSIONS, metrics: metrics.clone() };
         let streams = Streams::spawn(&scope, clock, store.clone(), signer, node.port, streams_config);
 
         // The front last: who gets an answer gets a whole hub.
@@ -144,7 +145,8 @@ impl Doors {
         certificate: RustlsConfig,
         handle: &Handle<SocketAddr>,
     ) -> Result<()> {
-        let secure = app.clone().layer(Extension(OverTls)).into_make_service_with_connect_info::<SocketAddr>();
+        let secure =
+            app.clone().layer(Extension(OverTls)).into_make_service_with_connect_info::<SocketAddr>();
         let https = axum_server::from_tcp_rustls(self.tls, certificate)?.handle(handle.clone()).serve(secure);
         scope.spawn("https", async move { ended(https.await) });
         if let Some(plain) = self.plain {
@@ -152,7 +154,8 @@ impl Doors {
             let http = axum_server::from_tcp(plain)?.handle(handle.clone()).serve(open);
             scope.spawn("http", async move { ended(http.await) });
         }
-        let private = axum_server::from_tcp(self.private)?.handle(handle.clone()).serve(private.into_make_service());
+        let private =
+            axum_server::from_tcp(self.private)?.handle(handle.clone()).serve(private.into_make_service());
         scope.spawn("private listener", async move { ended(private.await) });
         Ok(())
     }
@@ -168,7 +171,11 @@ fn start_node(
     scope: &TaskScope,
     clock: Clock,
     config: &Config,
-    (node, links, origins): (NodeId, mpsc::Receiver<sluice_hub_link::MediaLink>, watch::Receiver<Arc<Origins>>),
+    (node, links, origins): (
+        NodeId,
+        mpsc::Receiver<sluice_hub_link::MediaLink>,
+        watch::Receiver<Arc<Origins>>,
+    ),
     metrics: &Metrics,
 ) -> Result<Node> {
     let engine_config = EngineConfig {
@@ -189,7 +196,11 @@ fn start_node(
 }
 
 /// Tells the node what it serves, whenever that changes.
-fn assign(scope: &TaskScope, mut assignments: watch::Receiver<Arc<Vec<Assignment>>>, node: mpsc::Sender<ToNode>) {
+fn assign(
+    scope: &TaskScope,
+    mut assignments: watch::Receiver<Arc<Vec<Assignment>>>,
+    node: mpsc::Sender<ToNode>,
+) {
     let shutdown = scope.shutdown();
     scope.spawn("assignments", async move {
         loop {
@@ -224,7 +235,9 @@ fn watch_origins(scope: &TaskScope, clock: Clock, store: Store) -> watch::Receiv
                         changed
                     });
                 }
-                Err(error) => tracing::warn!(error = sluice_fault::chain(&error), "origins could not be read"),
+                Err(error) => {
+                    tracing::warn!(error = sluice_fault::chain(&error), "origins could not be read")
+                }
             }
             tokio::select! {
                 () = shutdown.requested() => return,

@@ -14,7 +14,10 @@ pub(crate) fn secrets(state_dir: &Path) -> Result<Secrets> {
 /// The hub's own CA: made at the first start, the same ever after.
 pub(crate) fn authority(secrets: &Secrets, now: UnixMillis) -> Result<Authority> {
     let read = |name| -> Result<Option<String>> {
-        secrets.read(name)?.map(|bytes| String::from_utf8(bytes).with_context(|| format!("{name} is no text"))).transpose()
+        secrets
+            .read(name)?
+            .map(|bytes| String::from_utf8(bytes).with_context(|| format!("{name} is no text")))
+            .transpose()
     };
     let kept = (read(ROOT_CERTIFICATE)?, read(ISSUING_CERTIFICATE)?, read(ISSUING_KEY)?);
     if let (Some(root_certificate), Some(issuing_certificate), Some(issuing_key)) = kept {

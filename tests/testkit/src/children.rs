@@ -41,7 +41,12 @@ impl Child {
     /// When the child is not running any more.
     pub fn check(&mut self) -> Result<()> {
         if let Some(status) = self.process.try_wait()? {
-            bail!("{} ended with {status}; the end of {}:\n{}", self.name, self.log.display(), self.log_tail());
+            bail!(
+                "{} ended with {status}; the end of {}:\n{}",
+                self.name,
+                self.log.display(),
+                self.log_tail()
+            );
         }
         Ok(())
     }

@@ -231,16 +231,31 @@ async fn issue_device(config: &DemoConfig) -> Result<Issued> {
     let out = config.path("edge").display().to_string();
     let private = Ports::local(config.ports.edge_private).to_string();
     let arguments = [
-        "issue", "--site", "Demo site", "--name", "Demo edge", "--hub", &hub, "--out", &out, "--private-listen", &private,
-        "--log", &config.log, "--json",
+        "issue",
+        "--site",
+        "Demo site",
+        "--name",
+        "Demo edge",
+        "--hub",
+        &hub,
+        "--out",
+        &out,
+        "--private-listen",
+        &private,
+        "--log",
+        &config.log,
+        "--json",
     ];
     let issued: Value = serde_json::from_str(&admin(config, &arguments).await?)?;
-    let text = |key: &str| issued[key].as_str().map(str::to_owned).with_context(|| format!("{key} of the issued device"));
+    let text = |key: &str| {
+        issued[key].as_str().map(str::to_owned).with_context(|| format!("{key} of the issued device"))
+    };
     Ok(Issued { device: text("device_id")?, site: text("site_id")? })
 }
 
 fn start_camsim(config: &DemoConfig, password: &str) -> Result<Child> {
-    let (listen, faults) = (Ports::local(config.ports.rtsp).to_string(), Ports::local(config.ports.faults).to_string());
+    let (listen, faults) =
+        (Ports::local(config.ports.rtsp).to_string(), Ports::local(config.ports.faults).to_string());
     let count = config.cameras.to_string();
     let mut arguments = vec!["--cameras", &count, "--listen", &listen, "--control", &faults];
     arguments.extend(["--auth", "digest", "--user", CAMERA_USER, "--password", password]);
@@ -250,12 +265,22 @@ fn start_camsim(config: &DemoConfig, password: &str) -> Result<Child> {
 
 fn start_hub(config: &DemoConfig) -> Result<Child> {
     let toml = config.path("hub.toml").display().to_string();
-    Child::start("sluice-hub", &config.binary("sluice-hub"), &["serve", "--config", &toml], &config.path("hub.log"))
+    Child::start(
+        "sluice-hub",
+        &config.binary("sluice-hub"),
+        &["serve", "--config", &toml],
+        &config.path("hub.log"),
+    )
 }
 
 fn start_edge(config: &DemoConfig) -> Result<Child> {
     let toml = config.path("edge").join("edge.toml").display().to_string();
-    Child::start("sluice-edge", &config.binary("sluice-edge"), &["run", "--config", &toml], &config.path("edge.log"))
+    Child::start(
+        "sluice-edge",
+        &config.binary("sluice-edge"),
+        &["run", "--config", &toml],
+        &config.path("edge.log"),
+    )
 }
 
 async fn wait_for(child: &mut Child, client: &HubClient, url: &str) -> Result<()> {

@@ -40,7 +40,8 @@ impl Ports {
         // All are held until all are known: a port given back early could be given out twice.
         let tcp: Vec<TcpListener> =
             (0..6).map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).collect::<Result<_, _>>()?;
-        let udp: Vec<UdpSocket> = (0..2).map(|_| UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))).collect::<Result<_, _>>()?;
+        let udp: Vec<UdpSocket> =
+            (0..2).map(|_| UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))).collect::<Result<_, _>>()?;
         let port = |at: usize| tcp[at].local_addr().map(|address| address.port());
         Ok(Self {
             https: port(0)?,

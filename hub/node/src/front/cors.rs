@@ -16,12 +16,12 @@ pub struct Origins(pub HashSet<String>);
 /// Adds the CORS headers for a known origin and answers its preflights; says nothing to any other.
 pub(super) async fn apply(State(front): State<Front>, request: Request, next: Next) -> Response {
     let origin = request.headers().get(header::ORIGIN).cloned();
-    let known = origin.filter(|origin| {
-        origin.to_str().is_ok_and(|origin| front.origins.borrow().0.contains(origin))
-    });
+    let known =
+        origin.filter(|origin| origin.to_str().is_ok_and(|origin| front.origins.borrow().0.contains(origin)));
     let preflight = request.method() == Method::OPTIONS
         && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
-    let mut response = if preflight { StatusCode::NO_CONTENT.into_response() } else { next.run(request).await };
+    let mut response =
+        if preflight { StatusCode::NO_CONTENT.into_response() } else { next.run(request).await };
     response.headers_mut().append(header::VARY, HeaderValue::from_static("origin"));
     if let Some(origin) = known {
         allow(response.headers_mut(), origin, preflight);

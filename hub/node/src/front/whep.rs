@@ -12,7 +12,7 @@ use sluice_webrtc::{OfferError, TrickleError};
 use super::{Front, problem::Problem};
 use crate::{
     feed::FeedKey,
-    relay::{AdmitError, Admission},
+    relay::{Admission, AdmitError},
 };
 
 /// A token that a redirect put into the URL: standard players drop `Authorization` when they follow one.
@@ -89,10 +89,7 @@ pub(super) async fn close(
 
 fn feed(camera: &str, tier: &str) -> Result<FeedKey, Problem> {
     let unknown = || Problem::new(StatusCode::NOT_FOUND, "camera-unknown", "no such camera or tier");
-    Ok(FeedKey {
-        camera: camera.parse().map_err(|_| unknown())?,
-        tier: tier.parse().map_err(|_| unknown())?,
-    })
+    Ok(FeedKey { camera: camera.parse().map_err(|_| unknown())?, tier: tier.parse().map_err(|_| unknown())? })
 }
 
 fn require_type(headers: &HeaderMap, wanted: &str) -> Result<(), Problem> {
@@ -116,14 +113,14 @@ fn verify(front: &Front, headers: &HeaderMap, in_url: Option<String>) -> Result<
         Problem::token("token-missing", "send the playback token of POST /api/v1/play as a Bearer token")
     })?;
     let keys = Arc::clone(&front.keys.borrow());
-    Verifier::new(front.node, keys.iter().cloned())
-        .verify(&token, front.clock.unix_millis() / 1_000)
-        .map_err(|error| match error {
+    Verifier::new(front.node, keys.iter().cloned()).verify(&token, front.clock.unix_millis() / 1_000).map_err(
+        |error| match error {
             TokenError::Expired => {
                 Problem::token("token-expired", "the playback token has expired; ask for a new one")
             }
             other => Problem::token("token-invalid", other),
-        })
+        },
+    )
 }
 
 fn refused(error: AdmitError) -> Problem {
@@ -153,7 +150,11 @@ fn created(secret: &str, ufrag: &str, sdp: String) -> Result<Response, Problem> 
     let location = HeaderValue::try_from(format!("/whep/r/{secret}"));
     let etag = HeaderValue::try_from(format!("\"{ufrag}\""));
     let (Ok(location), Ok(etag)) = (location, etag) else {
-        return Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the answer has no header form"));
+        return Err(Problem::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "the answer has no header form",
+        ));
     };
     let mut response = (StatusCode::CREATED, sdp).into_response();
     let headers = response.headers_mut();

@@ -78,7 +78,8 @@ impl Pump {
             FeedEvent::Lost => {
                 *open = false;
                 self.engine.discontinuity(self.id);
-                let (code, text) = ("device-offline", "the link to the site is down; it comes back by itself");
+                let (code, text) =
+                    ("device-offline", "the link to the site is down; it comes back by itself");
                 self.report(News::Failed { code: code.into(), text: text.into() }).await;
             }
         }

@@ -7,12 +7,12 @@ use std::{
 use sluice_ids::{SessionId, Tier, UnixMillis};
 use sluice_runtime::{Clock, TaskScope, random_bytes};
 use sluice_telemetry::Metrics;
-use sluice_webrtc::{Engine, EngineEvent, EndReason as EngineEnd, FeedId, SessionKey};
+use sluice_webrtc::{EndReason as EngineEnd, Engine, EngineEvent, FeedId, SessionKey};
 use sluice_wire::node::{Assignment, EndReason, FeedState, FromNode, ToNode};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use super::{
-    Admission, Admitted, AdmitError, COMMANDS, Command, Keys, NodeStatus, Relay,
+    Admission, AdmitError, Admitted, COMMANDS, Command, Keys, NodeStatus, Relay,
     metrics::RelayMetrics,
     pump::{News, Pump, Report},
     sessions::Sessions,
@@ -165,7 +165,9 @@ impl Task {
         let answer = self.admit(admission);
         let key = answer.as_ref().ok().map(|admitted| admitted.key);
         // The viewer may have hung up while its request waited.
-        if reply.send(answer).is_err() && let Some(key) = key {
+        if reply.send(answer).is_err()
+            && let Some(key) = key
+        {
             self.end(key, EndReason::Closed);
         }
     }
@@ -278,7 +280,8 @@ impl Task {
     fn woke(&mut self) {
         let now = self.clock.now();
         let due = |feed: &Feed| feed.demand.deadline().is_some_and(|deadline| deadline <= now);
-        let due: Vec<FeedKey> = self.feeds.iter().filter(|(_, feed)| due(feed)).map(|(key, _)| *key).collect();
+        let due: Vec<FeedKey> =
+            self.feeds.iter().filter(|(_, feed)| due(feed)).map(|(key, _)| *key).collect();
         for feed in due {
             self.input(feed, demand::Input::Woke);
         }

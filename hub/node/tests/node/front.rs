@@ -44,7 +44,8 @@ async fn a_token_opens_its_own_camera_and_tier_alone() {
 #[tokio::test]
 async fn an_offer_that_is_no_sdp_is_refused_and_holds_no_feed() {
     let stage = Stage::set().await;
-    let (status, problem, _) = stage.ask(stage.offer(&stage.whep(), &stage.token(&stage.claims()), "hello")).await;
+    let (status, problem, _) =
+        stage.ask(stage.offer(&stage.whep(), &stage.token(&stage.claims()), "hello")).await;
     assert_eq!((status, problem.as_str()), (StatusCode::BAD_REQUEST, "offer-malformed"));
     assert_eq!(stage.relay.status().await.sessions, 0);
 }

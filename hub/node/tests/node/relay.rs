@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use sluice_hub_node::{
     FeedKey,
-    relay::{AdmitError, Admission},
+    relay::{Admission, AdmitError},
 };
 use sluice_ids::{SessionId, Tier, UnixMillis};
 use sluice_runtime::{Clock, uuid_v7};

@@ -37,23 +37,39 @@ impl Stage {
         let (scope, clock, metrics) = (TaskScope::new(), Clock::system(), Metrics::default());
         let node = NodeId::from_uuid(uuid_v7(&clock));
         let config = EngineConfig::new((Ipv4Addr::LOCALHOST, 0).into());
-        let (engine, engine_events) =
-            Engine::bind(&scope, clock, config, EngineMetrics::register(&metrics)).expect("loopback has free ports");
+        let (engine, engine_events) = Engine::bind(&scope, clock, config, EngineMetrics::register(&metrics))
+            .expect("loopback has free ports");
         let (_links, no_links) = mpsc::channel(1);
         let (assignments, assigned) = watch::channel(Arc::default());
         let (keys, known_keys) = watch::channel(Arc::default());
         let (orders, inbox) = mpsc::channel(16);
         let (outbox, reports) = mpsc::channel(16);
         let tunnels = tunnel::spawn(&scope, clock, no_links, assigned, &metrics);
-        let ports =
-            Ports { orders: inbox, reports: outbox, tunnels, assignments, keys, engine: engine.clone(), engine_events };
+        let ports = Ports {
+            orders: inbox,
+            reports: outbox,
+            tunnels,
+            assignments,
+            keys,
+            engine: engine.clone(),
+            engine_events,
+        };
         let relay = relay::spawn(&scope, clock, ports, &metrics);
         let allowed = Origins(["https://psim.example".to_owned()].into());
         let (_, origins) = watch::channel(Arc::new(allowed));
         let front = Front { relay: relay.clone(), engine, keys: known_keys, origins, node, clock };
         let (camera, signer) = (CameraId::from_uuid(uuid_v7(&clock)), Signer::generate());
-        let stage =
-            Self { relay, orders, reports, router: front::router(front), camera, metrics, node, signer, scope };
+        let stage = Self {
+            relay,
+            orders,
+            reports,
+            router: front::router(front),
+            camera,
+            metrics,
+            node,
+            signer,
+            scope,
+        };
         stage.assign(clock).await;
         stage
     }

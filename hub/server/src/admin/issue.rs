@@ -57,8 +57,10 @@ pub async fn run(args: Args) -> Result<()> {
         "edges cannot dial {hub}: name the address they reach with --hub, or set link.advertised"
     );
     let store = store(&config, clock)?;
-    let tenant = store.default_tenant().await?.context("make the first login before: `sluice-hub admin user`")?;
-    let authority = keys::authority(&keys::secrets(&config.state_dir)?, sluice_ids::UnixMillis(clock.unix_millis()))?;
+    let tenant =
+        store.default_tenant().await?.context("make the first login before: `sluice-hub admin user`")?;
+    let authority =
+        keys::authority(&keys::secrets(&config.state_dir)?, sluice_ids::UnixMillis(clock.unix_millis()))?;
     let site = site(&store, tenant.id, &args.site).await?;
     let issued = issue_device(&store, &authority, clock, (tenant.id, site), args.name.clone()).await?;
 

@@ -42,7 +42,10 @@ async fn a_play_that_nobody_follows_up_ends_by_itself() -> Result<()> {
     let body = json!({ "cameras": [{ "id": file.cameras[0], "tier": "sub" }] });
     stage.demo.client.expect(Method::POST, "/play", Some(&body)).await?;
     eventually_within(Duration::from_secs(5), || async {
-        ensure!(metric(&file.metrics.hub, "sluice_node_media_bytes_total").await? > 0.0, "the lease opens the feed");
+        ensure!(
+            metric(&file.metrics.hub, "sluice_node_media_bytes_total").await? > 0.0,
+            "the lease opens the feed"
+        );
         Ok(())
     })
     .await?;

@@ -44,7 +44,8 @@ pub(super) async fn metric(url: &str, name: &str) -> Result<f64> {
 /// The folder of the built programs: a test lies in `target/<profile>/deps`.
 fn binaries() -> Result<PathBuf> {
     let test = std::env::current_exe()?;
-    let profile = test.parent().and_then(|deps| deps.parent()).context("a test lies in target/<profile>/deps")?;
+    let profile =
+        test.parent().and_then(|deps| deps.parent()).context("a test lies in target/<profile>/deps")?;
     anyhow::ensure!(
         profile.join("sluice-hub").exists(),
         "{} has no sluice-hub; run `cargo build --workspace --bins` first, as `make test` does",
