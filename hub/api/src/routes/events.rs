@@ -2,7 +2,7 @@ use std::{
     collections::{HashSet, VecDeque},
     convert::Infallible,
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use axum::{
@@ -79,8 +79,9 @@ pub(crate) async fn listen(
     if place.resync {
         first.push_back(sse::Event::default().event("resync").data("{}"));
     }
-    let listener =
-        Listener { state, principal, audience, first, missed: place.missed.into(), live: place.live };
+    let look_at = state.clock.now() + HEARTBEAT;
+    let (missed, live) = (place.missed.into(), place.live);
+    let listener = Listener { state, principal, audience, first, missed, live, look_at };
     let events = stream::unfold(listener, |mut listener| async move {
         let event = listener.next().await?;
         Some((Ok::<_, Infallible>(event), listener))
@@ -177,6 +178,8 @@ struct Listener {
     first: VecDeque<sse::Event>,
     missed: VecDeque<Arc<Event>>,
     live: broadcast::Receiver<Arc<Event>>,
+    /// When its credential is looked at again, however much is to be heard meanwhile.
+    look_at: Instant,
 }
 
 impl Listener {
@@ -200,16 +203,17 @@ impl Listener {
     }
 
     async fn live(&mut self) -> Option<Heard> {
-        tokio::select! {
+        tokio::select! { biased;
+            () = self.state.clock.sleep_until(Some(self.look_at)) => {
+                self.look_at = self.state.clock.now() + HEARTBEAT;
+                let good = auth::still_good(&self.state, &self.principal).await;
+                good.then(|| Heard::Say(sse::Event::default().comment("still here")))
+            }
             event = self.live.recv() => match event {
                 Ok(event) => Some(Heard::Event(event)),
                 Err(RecvError::Lagged(_)) => Some(Heard::Say(sse::Event::default().event("resync").data("{}"))),
                 Err(RecvError::Closed) => None,
             },
-            () = self.state.clock.sleep(HEARTBEAT) => {
-                let good = auth::still_good(&self.state, &self.principal).await;
-                good.then(|| Heard::Say(sse::Event::default().comment("still here")))
-            }
         }
     }
 }

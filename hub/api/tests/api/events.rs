@@ -153,3 +153,30 @@ async fn an_event_source_opens_with_a_token_in_its_url_and_a_viewer_hears_its_ow
     let nobody = hub.send(events(As::Nobody, "")).await;
     assert_eq!(nobody.status.as_u16(), 401);
 }
+
+#[tokio::test]
+async fn a_token_that_was_taken_back_hears_nothing_more_on_a_busy_hub_either() {
+    let (hub, ours) = TestHub::with_tenant().await;
+    let camera = hub.camera(&ours, "gate").await;
+    let session = hub.play(As::Token(&ours.token), &[&camera]).await.body["items"][0]["session_id"].clone();
+    let session = session.as_str().unwrap().parse().unwrap();
+    let taken_back = hub.token(&ours.admin, &["read"]).await;
+    let mut ear = Ear::open(&hub, events(As::Token(&taken_back), "")).await;
+    let tokens = hub.call(As::Console(&ours.admin), Method::GET, "/tokens", None).await.body;
+    let newest = tokens["items"].as_array().unwrap().iter().max_by_key(|token| token["id"].as_str().unwrap());
+    let path = format!("/tokens/{}", newest.unwrap()["id"].as_str().unwrap());
+    assert_eq!(hub.call(As::Console(&ours.admin), Method::DELETE, &path, None).await.status, 204);
+    tokio::time::pause();
+    for _ in 0..8 {
+        // Something happens every five seconds, and is there before the listener looks.
+        hub.news.send(FromNode::SessionStarted { session }).await.unwrap();
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        if ear.body.next().await.is_none() {
+            return;
+        }
+        tokio::time::advance(Duration::from_secs(5)).await;
+    }
+    panic!("forty seconds after it was taken back the token still hears: {}", ear.text);
+}
