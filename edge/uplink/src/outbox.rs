@@ -82,6 +82,8 @@ struct Flow {
     queue: VecDeque<Queued>,
     /// Everything up to the next key frame is given up.
     starved: bool,
+    /// An epoch whose first unit was given up: the next unit that is queued begins it.
+    untold: Option<u32>,
 }
 
 #[derive(Debug)]
@@ -166,7 +168,7 @@ impl Outbox {
         self.cut
     }
 
-    fn queue(&mut self, now: Instant, id: FlowId, class: u8, unit: Numbered) {
+    fn queue(&mut self, now: Instant, id: FlowId, class: u8, mut unit: Numbered) {
         let late = now + if unit.cached { self.patience + CACHED } else { self.patience };
         let flow = self.flows.entry(id).or_default();
         flow.class = class;
@@ -177,6 +179,7 @@ impl Outbox {
             return;
         }
         flow.starved = false;
+        unit.epoch = unit.epoch.or(flow.untold.take());
         // What waits behind a cached GOP cannot be earlier than it.
         let late = flow.queue.back().map_or(late, |before| before.late.max(late));
         self.queued_bytes += unit.unit.size;
@@ -264,6 +267,12 @@ impl Outbox {
             None => flow.queue.drain(..).collect(),
         };
         self.cut += dropped.len() as u64;
+        if let Some(epoch) = dropped.iter().rev().find_map(|queued| queued.unit.epoch) {
+            match flow.queue.front_mut() {
+                Some(next) => next.unit.epoch = next.unit.epoch.or(Some(epoch)),
+                None => flow.untold = Some(epoch),
+            }
+        }
         self.queued_bytes -= dropped.iter().map(|queued| queued.unit.unit.size).sum::<usize>();
         let first =
             flew.map(|(first, _)| first).or_else(|| dropped.first().map(|queued| queued.unit.first_sequence));

@@ -102,6 +102,24 @@ fn without_a_key_frame_a_late_flow_starves_until_one_comes() {
 }
 
 #[test]
+fn an_epoch_whose_first_picture_is_cut_begins_with_the_next_that_is_sent() {
+    let (mut outbox, now) = (Outbox::new(start()), start());
+    let at = |ms| now + Duration::from_millis(ms);
+    let first = |sequence, epoch| Numbered { epoch: Some(epoch), ..numbered(sequence, true, 1_000) };
+    queue(&mut outbox, at(0), FLOW, 4, numbered(10, true, 70_000));
+    queue(&mut outbox, at(40), FLOW, 4, first(100, 2));
+    queue(&mut outbox, at(80), FLOW, 4, numbered(101, true, 1_000));
+    drain(&mut outbox);
+    outbox.handle(at(540), Input::Woke);
+    let sent = std::iter::from_fn(|| outbox.poll()).filter_map(|output| match output {
+        Output::Send { unit, .. } => Some((unit.first_sequence, unit.epoch)),
+        _ => None,
+    });
+    // Without it the node would take what follows for pictures of nobody.
+    assert_eq!(sent.collect::<Vec<_>>(), [(101, Some(2))]);
+}
+
+#[test]
 fn a_hiccup_without_a_backlog_cuts_nothing() {
     let (mut outbox, now) = (Outbox::new(start()), start());
     queue(&mut outbox, now, FLOW, 4, numbered(10, true, 1_000));
