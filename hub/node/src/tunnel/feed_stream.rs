@@ -251,7 +251,7 @@ mod tests {
 
     #[test]
     fn capture_times_of_a_mad_clock_break_nothing() {
-        let mad = |n: u64| if n % 2 == 0 { i64::MIN } else { i64::MAX };
+        let mad = |n: u64| if n.is_multiple_of(2) { i64::MIN } else { i64::MAX };
         let raws = (0..4_000).map(|n| unit(n, 99, n as u32, 5, mad(n))).collect();
         assert_eq!(timestamps(&mut stream(), raws).len(), 4_000);
     }
