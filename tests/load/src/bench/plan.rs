@@ -139,6 +139,7 @@ async fn edge(site: &Site) -> Result<Vec<Row>> {
     let (empty, _) = site.start(0, &[]).await?;
     site.clock.sleep(SETTLE).await;
     let nothing = mib(Usage::of(empty.file.pids.edge)?.resident);
+    let hub_alone = mib(Usage::of(empty.file.pids.hub)?.resident);
     empty.stop().await;
     rows.push(Row::new("edge", "memory with no camera", nothing, "MiB", Some(25.0)));
     for count in site.pick(vec![1, 10, 50], vec![1, 4]) {
@@ -152,6 +153,8 @@ async fn edge(site: &Site) -> Result<Vec<Row>> {
         };
         rows.push(row("warm, CPU a camera and second", cpu / each, "ms", None));
         rows.push(row("warm, memory a camera", (mib(resident) - nothing) / each, "MiB", None));
+        let hub_with = mib(Usage::of(demo.file.pids.hub)?.resident);
+        rows.push(row("memory of the hub a camera", (hub_with - hub_alone) / each, "MiB", None));
         let watching = site.watch_all(&demo, &hub, pid);
         let (cpu, resident) = watching.await?;
         rows.push(row("forwarding, CPU a camera and second", cpu / each, "ms", None));
@@ -164,12 +167,17 @@ async fn edge(site: &Site) -> Result<Vec<Row>> {
 async fn idle(site: &Site) -> Result<Vec<Row>> {
     let (demo, _) = site.start(4, &[]).await?;
     site.clock.sleep(SETTLE).await;
-    let before = counter(&demo.file.metrics.edge, "sluice_uplink_media_bytes_total").await?;
+    let media = || counter(&demo.file.metrics.edge, "sluice_uplink_media_bytes_total");
+    let (start, sent, carried) = (site.clock.now(), media().await?, carried_by(&demo).await?);
     let (cpu, _) = site.usage(demo.file.pids.hub).await?;
-    let after = counter(&demo.file.metrics.edge, "sluice_uplink_media_bytes_total").await?;
+    // Two keep-alives of each link and more: a shorter window shows their phase, not their cost.
+    site.clock.sleep(site.pick(WINDOW * 4, SETTLE)).await;
+    let sent = media().await? - sent;
+    let bits = (carried_by(&demo).await? - carried) * 8.0 / (site.clock.now() - start).as_secs_f64();
     demo.stop().await;
     Ok(vec![
-        Row::new("idle", "media bytes on the link, nobody watching", after - before, "bytes", Some(0.0)),
+        Row::new("idle", "media bytes on the link, nobody watching", sent, "bytes", Some(0.0)),
+        Row::new("idle", "both links of a site, UDP payload", bits / 1_000.0, "kbit/s", Some(5.0)),
         Row::new("idle", "CPU of the hub a second", cpu, "ms", None),
     ])
 }
@@ -236,6 +244,13 @@ impl Site {
         scope.close(SETTLE * 5).await;
         used
     }
+}
+
+/// UDP payload that has crossed the hub's links, both ways, in bytes.
+async fn carried_by(demo: &Demo) -> Result<f64> {
+    let hub = &demo.file.metrics.hub;
+    let received = counter(hub, "sluice_link_udp_received_bytes_total").await?;
+    Ok(received + counter(hub, "sluice_link_udp_sent_bytes_total").await?)
 }
 
 /// One value from each report, together.
