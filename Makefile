@@ -1,5 +1,5 @@
 # Sluice: demo, test, bench, check. Each target installs the packages it misses (.ci/debian-packages).
-.PHONY: demo test bench check console binaries
+.PHONY: demo test bench check console
 
 BINARIES = -p sluice-hub-server -p sluice-edge-agent -p sluice-camsim -p sluice-testkit
 
@@ -9,6 +9,9 @@ demo: ## hub, edge and four virtual cameras, until Ctrl-C
 	@echo "sluice: building hub, edge and virtual cameras; the first time takes some minutes"
 	@cargo build --locked --quiet $(BINARIES) --bins
 	@exec target/debug/sluice-demo
+
+console: ## the web console and the player, into hub/console/dist
+	@.ci/console
 
 test: ## everything CI runs, real Chromium included
 	@.ci/packages build test

@@ -236,7 +236,7 @@ fn watch_origins(scope: &TaskScope, clock: Clock, store: Store) -> watch::Receiv
                     });
                 }
                 Err(error) => {
-                    tracing::warn!(error = sluice_fault::chain(&error), "origins could not be read")
+                    tracing::warn!(error = sluice_fault::chain(&error), "origins could not be read");
                 }
             }
             tokio::select! {

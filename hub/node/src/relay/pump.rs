@@ -14,15 +14,25 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Report {
     pub(super) feed: FeedKey,
+    /// Tells a pump from its predecessor, whose last words may come after it has gone.
+    pub(super) id: FeedId,
     pub(super) news: News,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum News {
     /// Pictures come, for the first time or again.
-    Opened { captured_at_ms: i64 },
-    /// The camera or the link has trouble; the code and the words of it.
-    Failed { code: String, text: String },
+    Opened,
+    /// The camera or the link has trouble: the code and the words of it, and when the last picture was taken.
+    Failed { code: String, text: String, last_captured_ms: Option<i64> },
+}
+
+/// What a pump knows of its feed from one event to the next.
+#[derive(Debug, Default)]
+struct Progress {
+    preparer: Preparer,
+    open: bool,
+    last_captured_ms: Option<i64>,
 }
 
 /// Carries one feed from its subscription into the engine, until it is stopped. Preparing a frame happens
@@ -39,54 +49,57 @@ pub(super) struct Pump {
 
 impl Pump {
     pub(super) async fn run(mut self, stopped: Shutdown) {
-        let (mut preparer, mut open) = (Preparer::default(), false);
+        let mut progress = Progress::default();
         loop {
             tokio::select! { biased;
                 () = stopped.requested() => break,
                 () = self.key_frame_wanted.notified() => self.stream.request_key_frame(),
-                event = self.stream.next() => self.take(event, &mut preparer, &mut open).await,
+                event = self.stream.next() => self.take(event, &mut progress).await,
             }
         }
         // Once more after the last push, which may have come after the relay's own removal.
         self.engine.remove_feed(self.id);
     }
 
-    async fn take(&self, event: FeedEvent, preparer: &mut Preparer, open: &mut bool) {
+    async fn take(&self, event: FeedEvent, progress: &mut Progress) {
         match event {
             FeedEvent::Started { lines } => {
-                lines.iter().filter_map(|line| sprop(&line.fmtp)).for_each(|sprop| preparer.learn(sprop));
+                let sets = lines.iter().filter_map(|line| sprop(&line.fmtp));
+                sets.for_each(|sprop| progress.preparer.learn(sprop));
             }
             FeedEvent::Unit { unit, .. } => {
                 self.metrics.media_bytes.inc_by(unit.size as u64);
-                match preparer.frame(&unit) {
+                match progress.preparer.frame(&unit) {
                     Ok(frame) => self.engine.push(self.id, Arc::new(frame)),
                     Err(_) => {
                         self.metrics.units_refused.inc();
                         self.engine.discontinuity(self.id);
                     }
                 }
-                if !*open {
-                    *open = true;
-                    self.report(News::Opened { captured_at_ms: unit.captured_at_ms }).await;
+                progress.last_captured_ms = Some(unit.captured_at_ms);
+                if !progress.open {
+                    progress.open = true;
+                    self.report(News::Opened).await;
                 }
             }
             FeedEvent::Discontinuity { .. } => self.engine.discontinuity(self.id),
-            FeedEvent::State { code, text } => {
-                *open = false;
-                self.report(News::Failed { code, text }).await;
-            }
+            FeedEvent::State { code, text } => self.failed(progress, code, text).await,
             FeedEvent::Lost => {
-                *open = false;
                 self.engine.discontinuity(self.id);
-                let (code, text) =
-                    ("device-offline", "the link to the site is down; it comes back by itself");
-                self.report(News::Failed { code: code.into(), text: text.into() }).await;
+                let text = "the link to the site is down; it comes back by itself";
+                self.failed(progress, "device-offline".to_owned(), text.to_owned()).await;
             }
         }
     }
 
+    async fn failed(&self, progress: &mut Progress, code: String, text: String) {
+        progress.open = false;
+        let last_captured_ms = progress.last_captured_ms;
+        self.report(News::Failed { code, text, last_captured_ms }).await;
+    }
+
     async fn report(&self, news: News) {
-        let _ = self.reports.send(Report { feed: self.feed, news }).await;
+        let _ = self.reports.send(Report { feed: self.feed, id: self.id, news }).await;
     }
 }
 

@@ -261,14 +261,16 @@ impl Task {
     }
 
     fn report(&mut self, report: Report) {
-        let Some(feed) = self.feeds.get_mut(&report.feed) else { return };
+        let Some(feed) = self.feeds.get_mut(&report.feed).filter(|feed| feed.id == report.id) else { return };
         let input = match report.news {
-            News::Opened { captured_at_ms } => {
+            News::Opened => {
                 feed.trouble = None;
-                feed.captured_at = Some(UnixMillis(captured_at_ms));
+                // Each viewer is told the age of what it sees; a time from here would be old at once.
+                feed.captured_at = None;
                 demand::Input::SourceOpened
             }
-            News::Failed { code, text } => {
+            News::Failed { code, text, last_captured_ms } => {
+                feed.captured_at = last_captured_ms.map(UnixMillis);
                 tracing::info!(camera.id = %report.feed.camera, tier = %report.feed.tier, code, "feed has trouble");
                 feed.trouble = Some((code, text));
                 demand::Input::SourceFailed
