@@ -16,10 +16,16 @@ fn admission(stage: &Stage, token: &str) -> Admission {
 }
 
 async fn closed(stage: &Stage) {
+    let clock = Clock::system();
+    let give_up = clock.now() + PATIENCE;
     while stage.relay.status().await.feeds_open > 0 {
-        Clock::system().sleep(Duration::from_millis(5)).await;
+        assert!(clock.now() < give_up, "the feed did not close");
+        clock.sleep(Duration::from_millis(5)).await;
     }
 }
+
+/// Far longer than anything here takes: a wait without an end would hang the whole run.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 #[tokio::test]
 async fn a_herd_of_viewers_is_one_subscription_and_none_after_the_last() {
