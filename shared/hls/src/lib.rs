@@ -1,0 +1,1 @@
+//! Low-latency HLS: access units come in, playlists and parts go out. Pure.
