@@ -130,6 +130,9 @@ pub struct DesiredCamera {
     pub warm: Warm,
     /// How long the pull goes on after the last subscription of a tier that is not kept warm.
     pub linger: Duration,
+    /// How its packets come.
+    #[serde(default)]
+    pub transport: Transport,
 }
 
 /// One stream of a camera.
@@ -148,6 +151,22 @@ pub struct DesiredNode {
     pub node_id: NodeId,
     /// Where its links are taken (UDP); with an unspecified IP address, where control is.
     pub address: SocketAddr,
+}
+
+words! {
+    /// How a camera's packets come over its LAN.
+    Transport {
+        /// Within the RTSP connection; nothing is lost or reordered.
+        Tcp = "tcp",
+        /// Beside it, for cameras that cannot do otherwise.
+        Udp = "udp",
+    }
+}
+
+impl Default for Transport {
+    fn default() -> Self {
+        Self::Tcp
+    }
 }
 
 words! {
@@ -221,6 +240,12 @@ pub struct TierReport {
     pub forwarding: bool,
     /// Such as `PCMU`, if the camera offers sound.
     pub audio_codec: Option<String>,
+    /// Samples a second of its sound; 0 if not known.
+    #[serde(default)]
+    pub audio_rate: u32,
+    /// Channels of its sound; 0 if not known.
+    #[serde(default)]
+    pub audio_channels: u32,
 }
 
 impl TierReport {
@@ -245,6 +270,8 @@ impl TierReport {
             warm_bytes: 0,
             forwarding: false,
             audio_codec: None,
+            audio_rate: 0,
+            audio_channels: 0,
         }
     }
 }

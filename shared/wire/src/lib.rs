@@ -31,4 +31,8 @@ pub use words::{ReasonCode, UnknownWord};
 /// | value | since |
 /// |---|---|
 /// | 1 | first light: H.264 video, subscribe, gaps, epochs, clock exchange |
-pub const CAPABILITY: u32 = 1;
+/// | 2 | every line of a camera, H.265 and sound too; `started` names all lines that will flow |
+pub const CAPABILITY: u32 = 2;
+
+/// The first [`CAPABILITY`] whose node takes other lines than one of H.264.
+pub const CAPABILITY_LINES: u32 = 2;

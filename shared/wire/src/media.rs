@@ -136,7 +136,7 @@ pub struct Subscribe {
     pub class: u8,
     /// Where to begin.
     pub start: Start,
-    /// One for each m-line, in their order; spare ones stay unused, lines without one are not sent.
+    /// One for each m-line, in the order in which they begin; spare ones stay unused, lines without one are not sent.
     pub flows: Vec<FlowId>,
 }
 
@@ -157,7 +157,10 @@ pub struct Started {
     pub request: u64,
     /// What the camera says of the stream (RFC 8866).
     pub sdp: String,
-    /// Each m-line that is sent.
+    /// Every m-line that flows from here on, the one that a picture begins with first. An edge of capability 1 names
+    /// none: its lines are those of `flows`.
+    pub lines: Vec<Line>,
+    /// The m-lines whose numbering begins here; others of `lines` are told when their first packet comes.
     pub flows: Vec<StartedFlow>,
 }
 

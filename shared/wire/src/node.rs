@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use sluice_ids::{CameraId, DeviceId, SessionId, Tier, UnixMillis};
 
-use crate::words::words;
+use crate::{
+    control::{CameraReport, DesiredCamera},
+    words::words,
+};
 
 /// What control tells a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,15 +28,26 @@ pub enum ToNode {
     },
     /// All cameras this node serves; replaces what was assigned before.
     Assign(Vec<Assignment>),
+    /// The cameras this node pulls itself; replaces what was told before. Passwords are sealed to the node's own key.
+    Pull(Vec<DesiredCamera>),
     /// Every key that may sign playback tokens, `(kid, Ed25519 public key)`; replaces what was told before.
     Keys(Vec<(String, Vec<u8>)>),
 }
 
-/// A camera that a node serves, and the device that may announce it.
+/// Who pulls a camera.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Puller {
+    /// This device, which alone may announce it.
+    Device(DeviceId),
+    /// The node itself: the camera stands beside it.
+    Node,
+}
+
+/// A camera that a node serves, and who pulls it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Assignment {
     /// Who pulls the camera.
-    pub device: DeviceId,
+    pub puller: Puller,
     /// The camera.
     pub camera: CameraId,
     /// The tiers it offers.
@@ -43,7 +57,7 @@ pub struct Assignment {
 }
 
 /// What a node tells control.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum FromNode {
     /// A session's token was spent; the viewer is connecting.
     SessionStarted {
@@ -77,6 +91,8 @@ pub enum FromNode {
         /// When the newest known picture was taken, in the node's clock.
         captured_at: Option<UnixMillis>,
     },
+    /// How the cameras stand that this node pulls itself; whole, whenever that changed.
+    Cameras(Vec<CameraReport>),
     /// What the node carries now.
     Load {
         /// Sessions.

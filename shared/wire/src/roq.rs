@@ -15,6 +15,9 @@ pub struct FlowId(pub u64);
 pub const FRAME_CANCELLED: u32 = 0x05;
 /// The largest access unit taken: a key frame of 8K video fits.
 pub const MAX_UNIT: usize = 8 * 1024 * 1024;
+/// The most packets of one access unit: [`MAX_UNIT`] in packets of 512 bytes. Each costs memory of its own, however
+/// short it is.
+pub const MAX_PACKETS: usize = 16_384;
 /// The longest RTP packet taken.
 pub const MAX_PACKET: usize = 65_535;
 
@@ -28,6 +31,9 @@ pub enum RoqError {
     /// The unit has more bytes than any picture.
     #[error("an access unit of more than {MAX_UNIT} bytes")]
     UnitTooLong,
+    /// The unit has more packets than any picture.
+    #[error("an access unit of more than {MAX_PACKETS} packets")]
+    TooManyPackets,
     /// A packet of no bytes is no RTP packet.
     #[error("an empty packet")]
     Empty,
@@ -59,7 +65,8 @@ pub fn encode<'a>(flow: FlowId, packets: impl Iterator<Item = &'a Bytes> + Clone
     bytes.freeze()
 }
 
-/// Takes one media stream apart, wherever its pieces were cut. It holds at most [`MAX_UNIT`] bytes.
+/// Takes one media stream apart, wherever its pieces were cut. It holds at most [`MAX_UNIT`] bytes in
+/// [`MAX_PACKETS`] packets.
 #[derive(Debug, Default)]
 pub struct Decoder {
     flow: Option<FlowId>,
@@ -97,6 +104,9 @@ impl Decoder {
             self.flow = Some(FlowId(flow));
         }
         while let Some(packet) = self.packet()? {
+            if self.packets.len() == MAX_PACKETS {
+                return Err(RoqError::TooManyPackets);
+            }
             self.packets.push(packet);
         }
         Ok(())
@@ -175,6 +185,16 @@ mod tests {
         varint::encode(1, &mut bytes);
         varint::encode(65_536, &mut bytes);
         assert_eq!(Decoder::new().push(&bytes), Err(RoqError::PacketTooLong(65_536)));
+    }
+
+    #[test]
+    fn a_unit_of_countless_short_packets_is_refused() {
+        let mut decoder = Decoder::new();
+        decoder.push(&[7]).unwrap();
+        let packets = [1u8, 0x80].repeat(MAX_PACKETS);
+        decoder.push(&packets).unwrap();
+        assert_eq!(decoder.push(&[1, 0x80]), Err(RoqError::TooManyPackets));
+        assert!(decoder.packets.len() <= MAX_PACKETS);
     }
 
     proptest::proptest! {

@@ -127,6 +127,7 @@ pub(crate) fn to_edge() -> Vec<Vec<u8>> {
             sealed_password: vec![7; 60],
             warm: control::Warm::Sub,
             linger: Duration::from_secs(15),
+            transport: control::Transport::Tcp,
         }],
         nodes: vec![control::DesiredNode { node_id: node(), address: ([127, 0, 0, 1], 14_433).into() }],
     };
@@ -172,7 +173,12 @@ pub(crate) fn from_edge() -> Vec<Vec<u8>> {
             sdp: "v=0\r\n".into(),
             variant: String::new(),
         }),
-        FromEdge::Started(media::Started { request: 2, sdp: "v=0\r\n".into(), flows: vec![flow] }),
+        FromEdge::Started(media::Started {
+            request: 2,
+            sdp: "v=0\r\n".into(),
+            lines: vec![flow.line.clone()],
+            flows: vec![flow],
+        }),
         FromEdge::FlowState(state),
         FromEdge::Gap(media::Gap { flow: roq::FlowId(4), from: 70_001, to: 70_009 }),
         FromEdge::Ping(PING),

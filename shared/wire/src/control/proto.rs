@@ -8,7 +8,7 @@ use sluice_ids::UnixMillis;
 
 use super::{
     CameraReport, Desired, DesiredCamera, DesiredNode, DesiredTier, EdgeHello, HealthItem, HubHello, Ping,
-    Pong, Reported, TierReport, TierState, ToEdge, ToHub, Warm,
+    Pong, Reported, TierReport, TierState, ToEdge, ToHub, Transport, Warm,
 };
 use crate::error::{Decoded, MessageError, field};
 
@@ -160,6 +160,8 @@ struct PDesiredCamera {
     warm: String,
     #[prost(uint64, tag = "7")]
     linger_ms: u64,
+    #[prost(string, tag = "8")]
+    transport: String,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -232,6 +234,10 @@ struct PTierReport {
     forwarding: bool,
     #[prost(string, optional, tag = "17")]
     audio_codec: Option<String>,
+    #[prost(uint32, tag = "18")]
+    audio_rate: u32,
+    #[prost(uint32, tag = "19")]
+    audio_channels: u32,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -392,6 +398,11 @@ impl From<&DesiredCamera> for PDesiredCamera {
             sealed_password: camera.sealed_password.clone(),
             warm: camera.warm.to_string(),
             linger_ms: u64::try_from(camera.linger.as_millis()).unwrap_or(u64::MAX),
+            transport: match camera.transport {
+                // Nothing at all, as a hub says that knows no other.
+                Transport::Tcp => String::new(),
+                Transport::Udp => camera.transport.to_string(),
+            },
         }
     }
 }
@@ -410,6 +421,7 @@ impl TryFrom<PDesiredCamera> for DesiredCamera {
             sealed_password: camera.sealed_password,
             warm: camera.warm.parse().unwrap_or(Warm::Sub),
             linger: Duration::from_millis(camera.linger_ms),
+            transport: camera.transport.parse().unwrap_or_default(),
         })
     }
 }
@@ -473,6 +485,8 @@ impl From<&TierReport> for PTierReport {
             warm_bytes: report.warm_bytes,
             forwarding: report.forwarding,
             audio_codec: report.audio_codec.clone(),
+            audio_rate: report.audio_rate,
+            audio_channels: report.audio_channels,
         }
     }
 }
@@ -495,6 +509,8 @@ fn tier_report(report: PTierReport) -> Option<TierReport> {
         warm_bytes: report.warm_bytes,
         forwarding: report.forwarding,
         audio_codec: report.audio_codec,
+        audio_rate: report.audio_rate,
+        audio_channels: report.audio_channels,
         ..TierReport::new(report.tier.parse().ok()?, state, UnixMillis(report.since_ms))
     })
 }

@@ -21,6 +21,8 @@ fn to_hub() -> Vec<ToHub> {
         warm_bytes: 250_000,
         forwarding: true,
         audio_codec: Some("PCMU".into()),
+        audio_rate: 8_000,
+        audio_channels: 1,
         ..TierReport::new(Tier::Main, TierState::Resting, UnixMillis(1_732_000_000_123))
     };
     let other = TierReport::new(Tier::Sub, TierState::Off, UnixMillis(-5));
@@ -52,6 +54,7 @@ fn to_edge() -> Vec<ToEdge> {
         sealed_password: vec![1, 2, 3],
         warm: Warm::All,
         linger: Duration::from_millis(15_000),
+        transport: Transport::Udp,
     };
     let node = DesiredNode {
         node_id: "node_0198c0de00007000800000000000002a".parse().unwrap(),

@@ -182,6 +182,8 @@ struct PStarted {
     sdp: String,
     #[prost(message, repeated, tag = "3")]
     flows: Vec<PStartedFlow>,
+    #[prost(message, repeated, tag = "4")]
+    lines: Vec<PLine>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -473,6 +475,7 @@ impl From<&Started> for PStarted {
             request: started.request,
             sdp: started.sdp.clone(),
             flows: started.flows.iter().map(flow).collect(),
+            lines: started.lines.iter().map(Into::into).collect(),
         }
     }
 }
@@ -496,6 +499,7 @@ impl TryFrom<PStarted> for Started {
             request: started.request,
             sdp: started.sdp,
             flows: started.flows.into_iter().map(flow).collect::<Result<_, MessageError>>()?,
+            lines: started.lines.into_iter().map(TryInto::try_into).collect::<Result<_, MessageError>>()?,
         })
     }
 }

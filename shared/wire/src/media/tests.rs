@@ -30,7 +30,14 @@ fn started() -> FromEdge {
         timestamp: 4_000_000_000,
         captured: UnixMillis(1_732_000_000_000),
     };
-    FromEdge::Started(Started { request: 5, sdp: "v=0\r\n".into(), flows: vec![flow] })
+    let sound =
+        Line { index: 0, kind: LineKind::Audio, encoding: "PCMU".into(), clock_rate: 8_000, ..line() };
+    FromEdge::Started(Started {
+        request: 5,
+        sdp: "v=0\r\n".into(),
+        lines: vec![line(), sound],
+        flows: vec![flow],
+    })
 }
 
 fn from_edge() -> Vec<FromEdge> {
