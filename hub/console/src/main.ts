@@ -2,10 +2,11 @@ import { Api } from "./api/client.ts";
 import type { Me } from "./api/types.ts";
 import type { App, Revoked, View } from "./app/app.ts";
 import { HubLink } from "./app/link.ts";
-import { recall } from "./app/memory.ts";
+import { keepNetwork, recall, recallVolume, remember } from "./app/memory.ts";
 import { Registry } from "./app/registry.ts";
 import { keepClock, pause, ServerClock } from "./player/clock.ts";
 import { HubSessions } from "./player/hub_sessions.ts";
+import { NetworkMemory } from "./player/network.ts";
 import { Signal } from "./player/signal.ts";
 import { choose, language, LANGUAGES, setLanguage } from "./ui/language.ts";
 import { LoginView } from "./views/login.ts";
@@ -16,12 +17,14 @@ class Console {
   readonly #root: HTMLElement;
   readonly #api = new Api();
   readonly #clock = new ServerClock();
+  readonly #network = new NetworkMemory();
   #view: View | undefined;
   #signedIn: { readonly app: App; readonly life: AbortController } | undefined;
 
   constructor(root: HTMLElement) {
     this.#root = root;
     this.#api.language = language;
+    keepNetwork(this.#network);
     this.#api.onSignedOut = () => { this.#leave(); };
   }
 
@@ -49,6 +52,8 @@ class Console {
     const registry = new Registry(this.#api);
     const returns = new Signal(0);
     const revoked = new Signal<Revoked | undefined>(undefined);
+    const volume = new Signal(recallVolume());
+    volume.subscribe((loud) => { remember("volume", String(loud)); });
     const app: App = {
       api: this.#api,
       me,
@@ -57,7 +62,9 @@ class Console {
       revoked,
       clock: this.#clock,
       link: new HubLink(registry, () => { returns.set(returns.get() + 1); }, (ended) => { revoked.set(ended); }),
-      sessions: new HubSessions({ base: "", headers: () => this.#api.headers() }),
+      sessions: new HubSessions({ base: "", headers: () => this.#api.headers(), network: this.#network }),
+      heard: new Signal<string | undefined>(undefined),
+      volume,
       wanted: new Signal<ReadonlySet<string>>(new Set()),
     };
     this.#signedIn = { app, life };

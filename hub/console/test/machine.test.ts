@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { PlayerMachine, type PlayerInput, type PlayerOutput, type PlaySession } from "../src/player/machine.ts";
+import { PlayerMachine, type PlayerInput, type PlayerOutput } from "../src/player/machine.ts";
+import type { PlaySession } from "../src/player/session.ts";
 
-const session: PlaySession = { id: "ses_1", protocol: "webrtc", tier: "sub", url: "https://hub/whep", token: "t", iceServers: [] };
+const session: PlaySession = { id: "ses_1", protocol: "webrtc", tier: "sub", url: "https://hub/whep", token: "t", iceServers: [], fallbacks: [], freshUntil: 50_000, why: [] };
+const ways = [{ protocol: "ll-hls", url: "https://hub/hls", token: "t2" }, { protocol: "hls", url: "https://hub/hls", token: "t3" }];
 const gone = { code: "transport-closed", text: "gone" };
 
 /** Plays a script: each step an instant and what happened, and answers the orders given. */
@@ -54,7 +56,7 @@ test("stopping ends the session: at the node where it is connected, at the hub w
   connecting.at(20, { kind: "session-granted", ticket: 1, session });
   assert.deepEqual(kinds(connecting.at(30, { kind: "stop-wanted" })), ["disconnect", "release-session"]);
   const resting = new Script().playing();
-  resting.at(1_000, { kind: "transport-down", reason: gone, final: false });
+  resting.at(1_000, { kind: "transport-down", reason: gone, after: "again" });
   assert.deepEqual(kinds(resting.at(1_100, { kind: "stop-wanted" })), ["release-session"]);
 });
 
@@ -67,7 +69,7 @@ test("a session granted after the stop is given back and not used", () => {
 
 test("a closed transport leads to a renewal after a short wait", () => {
   const script = new Script().playing();
-  assert.deepEqual(kinds(script.at(1_000, { kind: "transport-down", reason: gone, final: false })), ["disconnect"]);
+  assert.deepEqual(kinds(script.at(1_000, { kind: "transport-down", reason: gone, after: "again" })), ["disconnect"]);
   assert.equal(script.machine.state.kind, "resting");
   assert.ok((script.machine.deadline() ?? Infinity) <= 1_500);
   assert.deepEqual(kinds(script.wake()), ["renew-session"]);
@@ -75,7 +77,7 @@ test("a closed transport leads to a renewal after a short wait", () => {
 
 test("a session that ended at the hub is asked for anew at once", () => {
   const script = new Script().playing();
-  script.at(1_000, { kind: "transport-down", reason: gone, final: false });
+  script.at(1_000, { kind: "transport-down", reason: gone, after: "again" });
   script.wake();
   assert.deepEqual(kinds(script.at(2_000, { kind: "session-ended", ticket: 2 })), ["ask-session"]);
 });
@@ -141,7 +143,7 @@ test("a revoked session is not replaced, whichever of its end and its transport'
   const first = new Script().playing();
   assert.deepEqual(kinds(first.at(1_000, revoked)), ["disconnect"]);
   const second = new Script().playing();
-  second.at(1_000, { kind: "transport-down", reason: gone, final: false });
+  second.at(1_000, { kind: "transport-down", reason: gone, after: "again" });
   assert.deepEqual(second.at(1_100, revoked), []);
   for (const script of [first, second]) assert.equal(script.machine.state.kind, "refused");
   const other = new Script().playing();
@@ -177,8 +179,9 @@ test("whatever happens in whatever order, orders pair up: never two connections,
     for (let step = 0; step < 60; step += 1) {
       const choices: PlayerInput[] = [
         { kind: "play-wanted" }, { kind: "stop-wanted" }, { kind: "hope-given" }, { kind: "transport-up" }, { kind: "frame-shown" }, { kind: "life-seen" }, { kind: "woke" },
-        { kind: "session-granted", ticket, session }, { kind: "session-refused", ticket, reason: gone, final: random() < 0.2 }, { kind: "session-ended", ticket },
-        { kind: "transport-down", reason: gone, final: random() < 0.1 },
+        { kind: "session-granted", ticket, session: random() < 0.5 ? session : { ...session, fallbacks: ways, freshUntil: script.now + 1_000 } }, { kind: "session-refused", ticket, reason: gone, final: random() < 0.2 }, { kind: "session-ended", ticket },
+        { kind: "transport-down", reason: gone, after: random() < 0.1 ? "never" : random() < 0.5 ? "again" : "elsewhere" },
+        { kind: "wish-changed" },
       ];
       const input = choices[Math.floor(random() * choices.length)];
       assert.ok(input);

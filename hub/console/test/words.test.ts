@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import type { PlayerState, PlaySession } from "../src/player/machine.ts";
+import type { PlayerState } from "../src/player/machine.ts";
+import type { PlaySession } from "../src/player/session.ts";
 import { choose, setLanguage, t } from "../src/ui/language.ts";
 import { en, ptBR } from "../src/ui/texts.ts";
 import { tell, tellCamera, type Scene, type StandingCamera } from "../src/ui/words.ts";
 
-const session: PlaySession = { id: "s", protocol: "webrtc", tier: "sub", url: "u", token: "t", iceServers: [] };
+const session: PlaySession = { id: "s", protocol: "webrtc", tier: "sub", url: "u", token: "t", iceServers: [], fallbacks: [], freshUntil: 0, why: [] };
 const ready: StandingCamera = { code: "ready", reason: null };
 const broken: StandingCamera = { code: "resting", reason: { code: "wrong-password", text: "x" } };
 const playing: PlayerState = { kind: "playing", session, since: 0, frameAt: 10_000, lifeAt: 10_000, attempt: 0 };

@@ -76,10 +76,12 @@ export type DeviceNow = {
   readonly version?: string | null;
 };
 
-/** Another way to the same picture. */
+/** Another way to the same picture, of the same session, with a token of its own. */
 export type Fallback = {
+  /** `webrtc`, `ll-hls` or `hls`. */
   readonly protocol: string;
   readonly token: string;
+  /** As the `url` beside it. */
   readonly url: string;
 };
 
@@ -97,6 +99,7 @@ export type FieldFault = {
 export type Granted = {
   /** Milliseconds since 1970: from then on the token opens nothing. A running session goes on. */
   readonly expires_at: number;
+  /** Other ways into the same session, in the order to try; only what would play. Empty where the request or the camera's configuration names the protocol. After `expires_at`, `POST /sessions/renew` gives them anew. */
   readonly fallbacks: readonly Fallback[];
   readonly ice_servers: readonly IceServer[];
   /** The media node. */
@@ -110,7 +113,7 @@ export type Granted = {
   readonly session_id: string;
   readonly tier: string;
   readonly token: string;
-  /** For WHEP, the offer is POSTed here with the token as Bearer. */
+  /** For WHEP, the offer is POSTed here with the token as Bearer. For HLS this is the multivariant playlist, fetched as it is: the token is part of it. */
   readonly url: string;
   readonly why: readonly Because[];
 };
@@ -119,6 +122,16 @@ export type Granted = {
 export type HealthNow = {
   readonly code: string;
   readonly severity: string;
+  readonly text: string;
+};
+
+/** One thing that would help. */
+export type HelpTold = {
+  /** Which tier or protocol, for the codes that name one. */
+  readonly about?: string;
+  /** `ask-other-tier`, `ask-other-protocol`, `b-frames-off`, `set-h264` or `other-program`. */
+  readonly code: string;
+  /** In words. */
   readonly text: string;
 };
 
@@ -210,12 +223,22 @@ export type PlayItem = (Outcome) & ({
   readonly camera_id: string;
 });
 
-/** What the viewer's program can do. */
+/** What a viewer's program knows of its network. */
+export type PlayNetwork = {
+  /** The HTTP between it and this hub: `h1`, `h2`, `h3` or `unknown` (the default). Over `h1` at most 4 sessions of one caller and origin may come to LL-HLS. */
+  readonly http?: string | null;
+  /** `open`, `blocked` (WebRTC was tried and did not get through) or `unknown` (the default). */
+  readonly udp?: string | null;
+};
+
+/** What the viewer's program can do, and what it knows of its network. */
 export type PlayViewer = {
-  /** Such as `h264`; absent if it does not say. */
+  /** Whether sound is wanted: a codec that WebRTC does not carry then speaks for LL-HLS. */
+  readonly audio?: boolean;
+  /** Codecs it decodes: `h264`, `h265`, `opus`, `pcmu`, `pcma`, `aac`. The bare name says everywhere; `webrtc:h265` or `mse:h264` say only there (`mse` stands for HLS however it is played). Absent or empty if it does not say: then H.264 everywhere. Names that are not known say nothing. */
   readonly codecs?: readonly string[];
   /** What it knows of its network. */
-  readonly network?: unknown;
+  readonly network?: PlayNetwork;
 };
 
 /** An error as `application/problem+json` (RFC 9457). */
@@ -224,6 +247,8 @@ export type Problem = {
   readonly detail: string;
   /** The fields at fault. */
   readonly errors?: readonly FieldFault[];
+  /** What would let a refused camera be played, the easiest first. */
+  readonly help?: readonly HelpTold[];
   /** The HTTP status. */
   readonly status: number;
   /** The status in words. */
@@ -241,6 +266,7 @@ export type Session = {
   readonly latency_ms?: number | null;
   readonly node: string;
   readonly on_behalf_of?: string | null;
+  /** `webrtc`, `ll-hls` or `hls`. */
   readonly protocol: string;
   /** Milliseconds since 1970. */
   readonly started_at: number;
@@ -255,6 +281,8 @@ export type Session = {
 
 /** Sessions by their ids. */
 export type SessionIds = {
+  /** Another protocol for some of them, by session id: `webrtc`, `ll-hls` or `hls`, one of those the session was granted with (its `protocol` and its `fallbacks`). A session that is not named here keeps its own. */
+  readonly protocols?: unknown;
   /** 1 to 100 ids. */
   readonly session_ids: readonly string[];
 };
@@ -320,7 +348,12 @@ export type StateNow = {
 
 /** How one stream of a camera stands. What is not known is `null`. */
 export type TierNow = {
+  readonly audio_channels?: number | null;
+  /** As in RTP, such as `PCMU` or `MPEG4-GENERIC`; `null` if it sends no sound, or none is known yet. */
   readonly audio_codec?: string | null;
+  /** Samples a second. */
+  readonly audio_rate?: number | null;
+  /** Whether pictures may come in another order than they are shown; WebRTC does not carry such streams. */
   readonly b_frames: boolean;
   readonly bitrate_kbps?: number | null;
   /** As in RFC 6381. */
@@ -329,6 +362,12 @@ export type TierNow = {
   /** Seconds between key frames. */
   readonly gop_s?: number | null;
   readonly height?: number | null;
+  /** Such as `4.1`. */
+  readonly level?: string | null;
+  /** Such as `high`. */
+  readonly profile?: string | null;
+  /** Protocols that carry it, to a viewer who decodes its codec: of `webrtc`, `ll-hls`, `hls`. */
+  readonly protocols: readonly string[];
   readonly reason?: Told | null;
   /** `off`, `opening`, `warm`, `forwarding` or `resting`. */
   readonly state: string;

@@ -18,6 +18,10 @@ export interface App {
   readonly wanted: Signal<ReadonlySet<string>>;
   /** The last session that was ended by somebody else's hand. */
   readonly revoked: Signal<Revoked | undefined>;
+  /** The one camera that is heard. */
+  readonly heard: Signal<string | undefined>;
+  /** How loud, 0 to 1. */
+  readonly volume: Signal<number>;
   /** Counts the returns of the hub; players take hope from it. */
   readonly returns: Signal<number>;
 }

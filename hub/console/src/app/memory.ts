@@ -1,5 +1,7 @@
 /** What one browser remembers between visits. A full or forbidden storage costs the memory, nothing else. */
 
+import type { NetworkMemory } from "../player/network.ts";
+
 export type Layout = 1 | 4 | 9 | 16;
 export const LAYOUTS: readonly Layout[] = [1, 4, 9, 16];
 
@@ -25,4 +27,19 @@ export function remember(name: string, value: string): void {
 export function recallLayout(): Layout {
   const stored = Number(recall("layout"));
   return LAYOUTS.find((layout) => layout === stored) ?? 4;
+}
+
+/** The volume remembered, 0 to 1. */
+export function recallVolume(): number {
+  const stored = Number(recall("volume") ?? NaN);
+  return stored >= 0 && stored <= 1 ? stored : 0.7;
+}
+
+/** What was learnt of the network outlives a reload of the page: it is kept with the wall clock, and used with the other. */
+export function keepNetwork(network: NetworkMemory): void {
+  const [now, wall] = [performance.now(), Date.now()];
+  network.recall(Number(recall("webrtc-blocked-until") ?? NaN) - wall + now, now);
+  network.onBlocked = (until) => { remember("webrtc-blocked-until", Number.isFinite(until) ? String(Math.round(until - performance.now() + Date.now())) : "0"); };
+  // The browser says so when it changes networks.
+  window.addEventListener("online", () => { network.forget(); });
 }

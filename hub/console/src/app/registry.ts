@@ -13,6 +13,9 @@ export class Registry {
   #sites: readonly Site[] = [];
   #devices: readonly Device[] = [];
   #refreshing: Promise<boolean> | undefined;
+  #after: Promise<boolean> | undefined;
+  /** States told by events while the lists are being read: they may be newer than what is read. */
+  readonly #told = new Map<string, CameraState>();
 
   constructor(api: Api) {
     this.#api = api;
@@ -40,14 +43,25 @@ export class Registry {
     return this.#cameras.get()?.find((camera) => camera.id === id);
   }
 
-  /** Reads everything again; true when the hub answered. Calls during a reading share it. */
+  /**
+   * Reads everything again; true when the hub answered. What is asked for during a reading may have happened after it
+   * began: one more follows it, for all who asked.
+   */
   refresh(): Promise<boolean> {
-    this.#refreshing ??= this.#read().finally(() => { this.#refreshing = undefined; });
+    if (this.#refreshing) {
+      this.#after ??= this.#refreshing.then(() => {
+        this.#after = undefined;
+        return this.refresh();
+      });
+      return this.#after;
+    }
+    this.#refreshing = this.#read().finally(() => { this.#refreshing = undefined; });
     return this.#refreshing;
   }
 
   /** Takes one camera's new state from an event. */
   cameraChanged(id: string, state: CameraState): void {
+    if (this.#refreshing) this.#told.set(id, state);
     const cameras = this.#cameras.get();
     if (!cameras?.some((camera) => camera.id === id)) {
       void this.refresh();
@@ -57,6 +71,7 @@ export class Registry {
   }
 
   async #read(): Promise<boolean> {
+    this.#told.clear();
     const [cameras, sites, devices] = await Promise.all([this.#all<Camera>("/cameras"), this.#all<Site>("/sites"), this.#all<Device>("/devices")]);
     // Sites and devices only decorate: a user without the right to them still has the cameras.
     if (Array.isArray(sites)) this.#sites = sites;
@@ -66,7 +81,8 @@ export class Registry {
       return false;
     }
     this.#problem.set(undefined);
-    this.#cameras.set(cameras.toSorted((a, b) => a.name.localeCompare(b.name, undefined, { numeric: true })));
+    const newest = cameras.map((camera) => ({ ...camera, state: this.#told.get(camera.id) ?? camera.state }));
+    this.#cameras.set(newest.toSorted((a, b) => a.name.localeCompare(b.name, undefined, { numeric: true })));
     return true;
   }
 

@@ -1,6 +1,8 @@
-import type { Beacon, Granted, Play, Problem as ApiProblem, SessionIds } from "../api/schema.ts";
-import type { PlaySession, Reason } from "./machine.ts";
-import type { Grant, PlaySource } from "./source.ts";
+import type { Beacon, Granted, Play, PlayViewer, Problem as ApiProblem, SessionIds } from "../api/schema.ts";
+import { browserCodecs } from "./codecs.ts";
+import { httpTo, NetworkMemory } from "./network.ts";
+import type { PlaySession, Reason } from "./session.ts";
+import type { Grant, Need, PlaySource } from "./source.ts";
 
 /** How to speak to a hub. */
 export interface HubOptions {
@@ -8,6 +10,8 @@ export interface HubOptions {
   readonly base: string;
   /** Headers for each call: `authorization: Bearer <viewer token>`, or the console's CSRF header. */
   readonly headers: () => Record<string, string>;
+  /** What is known of the network; one of its own if absent. */
+  readonly network?: NetworkMemory;
 }
 
 /** What one tile asks for. */
@@ -26,33 +30,39 @@ type Problem = Partial<ApiProblem>;
 
 interface Waiting {
   readonly wish: Wish;
+  readonly need: Need;
   readonly answer: (grant: Grant) => void;
 }
 
 const MOST_CAMERAS_A_CALL = 100;
 const CALL_LIMIT_MS = 10_000;
+/** Tokens open for 60 s after the grant; this leaves room for their way to the node. In ms. */
+const FRESH_FOR_MS = 50_000;
 
 /**
- * Sessions from a hub's API. Wishes of one instant travel as one `POST /play`, so that a wall starts as one decision.
+ * Sessions from a hub's API. Wishes of one instant travel as one `POST /play` (those with sound as another), so that a
+ * wall starts as one decision. What one player learns of the network serves all that come after it.
  */
 export class HubSessions {
   readonly #options: HubOptions;
+  readonly #network: NetworkMemory;
   #waiting: Waiting[] = [];
-  #renewing: { readonly session: PlaySession; readonly answer: (grant: Grant) => void }[] = [];
+  #renewing: { readonly session: PlaySession; readonly need: Need; readonly answer: (grant: Grant) => void }[] = [];
 
   constructor(options: HubOptions) {
     this.#options = options;
+    this.#network = options.network ?? new NetworkMemory();
   }
 
   /** The source for one tile's player. */
   source(wish: Wish): PlaySource {
     return {
-      open: () => new Promise((answer) => {
-        this.#waiting.push({ wish, answer });
+      open: (need) => new Promise((answer) => {
+        this.#waiting.push({ wish, need, answer });
         if (this.#waiting.length === 1) queueMicrotask(() => void this.#play());
       }),
-      renew: (session) => new Promise((answer) => {
-        this.#renewing.push({ session, answer });
+      renew: (session, need) => new Promise((answer) => {
+        this.#renewing.push({ session, need, answer });
         if (this.#renewing.length === 1) queueMicrotask(() => void this.#renew());
       }),
       measured: (session, measure) => {
@@ -62,37 +72,48 @@ export class HubSessions {
       release: (session) => {
         this.#send("/sessions/close", { session_ids: [session.id] });
       },
+      learned: (webrtc) => { this.#network[webrtc](performance.now()); },
+      whenBlocked: (watcher) => this.#network.whenBlocked(watcher),
     };
   }
 
   async #play(): Promise<void> {
     const all = this.#waiting;
     this.#waiting = [];
-    for (let from = 0; from < all.length; from += MOST_CAMERAS_A_CALL) {
-      const batch = all.slice(from, from + MOST_CAMERAS_A_CALL);
-      const cameras = batch.map(({ wish }) => ({
-        id: wish.cameraId,
-        tile: wish.size(),
-        latency_class: "interactive",
-        protocol: "auto",
-        tier: wish.tier ?? "auto",
-      }));
-      const asked: Play = { cameras, viewer: { codecs: ["h264"] } };
-      const grants = await this.#call("/play", asked, batch.length);
-      batch.forEach(({ answer }, at) => { answer(grants(at)); });
-    }
+    const batches = [true, false].flatMap((audio) => chunks(all.filter(({ need }) => need.audio === audio)));
+    await Promise.all(batches.map((batch) => this.#playBatch(batch)));
+  }
+
+  async #playBatch(batch: readonly Waiting[]): Promise<void> {
+    const cameras = batch.map(({ wish, need }) => ({
+      id: wish.cameraId,
+      tile: wish.size(),
+      latency_class: "interactive",
+      protocol: need.protocol,
+      tier: wish.tier ?? "auto",
+    }));
+    const asked: Play = { cameras, viewer: this.#viewer(batch[0]?.need.audio === true) };
+    const grants = await this.#call("/play", asked, batch.map(({ need }) => need));
+    batch.forEach(({ answer }, at) => { answer(grants(at)); });
+  }
+
+  /** What this browser can do, and what is known of its network. */
+  #viewer(audio: boolean): PlayViewer {
+    const http = httpTo(this.#options.base === "" ? location.origin : new URL(this.#options.base).origin);
+    const viewer = { codecs: browserCodecs(), network: { udp: this.#network.udp(performance.now()), http }, ...(audio && { audio }) };
+    return viewer;
   }
 
   async #renew(): Promise<void> {
     const batch = this.#renewing;
     this.#renewing = [];
     const asked: SessionIds = { session_ids: batch.map(({ session }) => session.id) };
-    const grants = await this.#call("/sessions/renew", asked, batch.length);
+    const grants = await this.#call("/sessions/renew", asked, batch.map(({ need }) => need));
     batch.forEach(({ answer }, at) => { answer(grants(at)); });
   }
 
   /** Answers a function from position to grant; it never rejects. */
-  async #call(path: string, body: unknown, count: number): Promise<(at: number) => Grant> {
+  async #call(path: string, body: unknown, needs: readonly Need[]): Promise<(at: number) => Grant> {
     let response: Response;
     let answer: unknown;
     try {
@@ -112,10 +133,10 @@ export class HubSessions {
       return () => grant;
     }
     const items = isRecord(answer) && Array.isArray(answer.items) ? (answer.items as readonly Item[]) : [];
-    if (items.length !== count) {
+    if (items.length !== needs.length) {
       return () => ({ kind: "refused", reason: { code: "bad-answer", text: "The hub's answer was not understood" }, final: false });
     }
-    return (at) => toGrant(items[at]);
+    return (at) => toGrant(items[at], needs[at]);
   }
 
   /** Tells the hub something that needs no answer, even while the page is being left. */
@@ -134,13 +155,27 @@ export class HubSessions {
   }
 }
 
-function toGrant(item: Item | undefined): Grant {
+function chunks(waiting: readonly Waiting[]): Waiting[][] {
+  const count = Math.ceil(waiting.length / MOST_CAMERAS_A_CALL);
+  return Array.from({ length: count }, (_, at) => waiting.slice(at * MOST_CAMERAS_A_CALL, (at + 1) * MOST_CAMERAS_A_CALL));
+}
+
+function toGrant(item: Item | undefined, need: Need | undefined): Grant {
   if (item?.problem) return refusal(item.problem);
   if (!item?.session_id || !item.url || !item.token) return refusal({});
   const { session_id: id, url, token } = item;
   return {
     kind: "granted",
-    session: { id, url, token, protocol: item.protocol ?? "webrtc", tier: item.tier ?? "", iceServers: iceServers(item.ice_servers ?? []) },
+    session: {
+      id, url, token,
+      protocol: item.protocol ?? "webrtc",
+      tier: item.tier ?? "",
+      iceServers: iceServers(item.ice_servers ?? []),
+      // Who insists on a protocol gets no other.
+      fallbacks: need?.protocol === "auto" ? (item.fallbacks ?? []) : [],
+      freshUntil: performance.now() + FRESH_FOR_MS,
+      why: item.why ?? [],
+    },
   };
 }
 

@@ -1,8 +1,12 @@
 /** The player of Sluice: framework-free, one class, one video element. */
-export { Player, type PlayerOptions, type PlayerStats } from "./player.ts";
+export { Player, type PlayerOptions } from "./player.ts";
+export type { PlayerStats } from "./gauge.ts";
 export { HubSessions, type HubOptions, type Wish } from "./hub_sessions.ts";
 export { keepClock, ServerClock } from "./clock.ts";
+export { NetworkMemory } from "./network.ts";
+export { audible, browserCodecs } from "./codecs.ts";
 export { Signal, type Readable } from "./signal.ts";
 export type { Freshness } from "./freshness.ts";
-export type { PlayerState, PlaySession, Reason } from "./machine.ts";
-export type { Grant, Measure, PlaySource } from "./source.ts";
+export type { PlayerState } from "./machine.ts";
+export type { PlaySession, Reason, Way } from "./session.ts";
+export type { Grant, Measure, Need, PlaySource, ProtocolWish } from "./source.ts";

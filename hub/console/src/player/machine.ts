@@ -1,20 +1,7 @@
 import { waitMs } from "./backoff.ts";
-
-/** Why there is no (fresh) picture: a stable code for dictionaries, and a text in English for those without one. */
-export interface Reason {
-  readonly code: string;
-  readonly text: string;
-}
-
-/** A session the hub granted: what is needed to fetch the picture and to tell where it comes from. */
-export interface PlaySession {
-  readonly id: string;
-  readonly protocol: string;
-  readonly tier: string;
-  readonly url: string;
-  readonly token: string;
-  readonly iceServers: readonly RTCIceServer[];
-}
+import type { After } from "./engine.ts";
+import { Detours } from "./fallback.ts";
+import type { PlaySession, Reason } from "./session.ts";
 
 /** Where a player stands. Instants are ms by the page's monotonic clock. */
 export type PlayerState =
@@ -36,6 +23,8 @@ export type PlayerState =
 export type PlayerInput =
   | { readonly kind: "play-wanted" }
   | { readonly kind: "stop-wanted" }
+  /** Another protocol is wished, or sound that this session cannot carry: a new session is needed. */
+  | { readonly kind: "wish-changed" }
   /** Something that stood in the way may be gone (the camera or the hub is back). */
   | { readonly kind: "hope-given" }
   | { readonly kind: "session-granted"; readonly ticket: number; readonly session: PlaySession }
@@ -44,7 +33,7 @@ export type PlayerInput =
   /** Somebody with the right to it ended this session: no new one is asked for. */
   | { readonly kind: "session-revoked"; readonly sessionId: string; readonly reason: Reason }
   | { readonly kind: "transport-up" }
-  | { readonly kind: "transport-down"; readonly reason: Reason; readonly final: boolean }
+  | { readonly kind: "transport-down"; readonly reason: Reason; readonly after: After }
   | { readonly kind: "frame-shown" }
   | { readonly kind: "life-seen" }
   | { readonly kind: "woke" };
@@ -54,7 +43,8 @@ export type PlayerOutput =
   | { readonly kind: "ask-session"; readonly ticket: number }
   | { readonly kind: "renew-session"; readonly ticket: number; readonly session: PlaySession }
   | { readonly kind: "connect"; readonly session: PlaySession }
-  | { readonly kind: "disconnect" }
+  /** `quietly`: the session goes on another way, so the node must not be told of an end. */
+  | { readonly kind: "disconnect"; readonly quietly: boolean }
   | { readonly kind: "release-session"; readonly session: PlaySession };
 
 /** A node that is there answers well within this, ICE and DTLS included. */
@@ -71,6 +61,8 @@ const HOPE_MS = 3_000;
 const STABLE_MS = 5_000;
 
 const STALLED: Reason = { code: "no-picture", text: "No picture arrives any more" };
+/** Without another way these stay as they are however often one tries. */
+const HOPELESS: ReadonlySet<string> = new Set(["decoder-missing", "codec-unsupported", "unsupported-codec"]);
 const NEVER_CAME: Reason = { code: "connect-timeout", text: "The media node did not answer in time" };
 
 /**
@@ -78,7 +70,8 @@ const NEVER_CAME: Reason = { code: "connect-timeout", text: "The media node did 
  *
  * ```text
  * idle → asking → connecting → awaiting → playing ⇄ stalled
- *           ↑          └───────────┴─────────┴─────────┤ transport gone, no sign of life
+ *           ↑        ↑ └───────────┴─────────┴─────────┤ transport gone, no sign of life
+ *           │        └── the next protocol ←───────────┤ this one does not work here (`Detours`)
  *           └────────────── resting(backoff) ←─────────┘        refused ← asking (final answer)
  * ```
  */
@@ -86,6 +79,7 @@ export class PlayerMachine {
   #state: PlayerState = { kind: "idle" };
   #orders: PlayerOutput[] = [];
   #tickets = 0;
+  readonly #detours = new Detours();
   readonly #jitter: () => number;
 
   /** `jitter` answers a number in [0, 1) for every wait. */
@@ -125,10 +119,15 @@ export class PlayerMachine {
   handle(now: number, input: PlayerInput): void {
     switch (input.kind) {
       case "play-wanted":
-        if (this.#state.kind === "idle" || this.#state.kind === "refused") this.#ask(now, 0);
+        if (this.#state.kind === "idle" || this.#state.kind === "refused") this.#begin(now);
         break;
       case "stop-wanted":
         this.#stop();
+        break;
+      case "wish-changed":
+        if (this.#state.kind === "idle") break;
+        this.#stop();
+        this.#begin(now);
         break;
       case "hope-given":
         this.#hope(now);
@@ -157,6 +156,11 @@ export class PlayerMachine {
     }
   }
 
+  #begin(now: number): void {
+    this.#detours.forget();
+    this.#ask(now, 0);
+  }
+
   #ask(now: number, attempt: number, renew?: PlaySession): void {
     this.#tickets += 1;
     const ticket = this.#tickets;
@@ -166,7 +170,7 @@ export class PlayerMachine {
 
   #stop(): void {
     const session = held(this.#state);
-    if (connected(this.#state)) this.#orders.push({ kind: "disconnect" });
+    if (connected(this.#state)) this.#orders.push({ kind: "disconnect", quietly: false });
     // Once it is connected the session ends with its resource at the node; telling the hub as well would only race it.
     const ends = connected(this.#state) && this.#state.kind !== "connecting";
     if (session && !ends) this.#orders.push({ kind: "release-session", session });
@@ -176,7 +180,7 @@ export class PlayerMachine {
   #hope(now: number): void {
     const state = this.#state;
     if (state.kind === "resting") this.#ask(now, state.attempt, state.renew);
-    else if (state.kind === "refused") this.#ask(now, 0);
+    else if (state.kind === "refused") this.#begin(now);
     else if (state.kind === "stalled" || state.kind === "awaiting") this.#state = { ...state, until: Math.min(state.until, now + HOPE_MS) };
   }
 
@@ -189,8 +193,7 @@ export class PlayerMachine {
     }
     switch (input.kind) {
       case "session-granted":
-        this.#state = { kind: "connecting", session: input.session, since: now, attempt: state.attempt };
-        this.#orders.push({ kind: "connect", session: input.session });
+        this.#connect(now, this.#detours.route(input.session), state.attempt);
         break;
       case "session-refused":
         if (input.final) this.#state = { kind: "refused", since: now, reason: input.reason };
@@ -202,10 +205,15 @@ export class PlayerMachine {
     }
   }
 
+  #connect(now: number, session: PlaySession, attempt: number): void {
+    this.#state = { kind: "connecting", session, since: now, attempt };
+    this.#orders.push({ kind: "connect", session });
+  }
+
   #revoked(now: number, sessionId: string, reason: Reason): void {
     const state = this.#state;
     if (held(state)?.id !== sessionId) return;
-    if (connected(state)) this.#orders.push({ kind: "disconnect" });
+    if (connected(state)) this.#orders.push({ kind: "disconnect", quietly: false });
     this.#state = { kind: "refused", since: now, reason };
   }
 
@@ -216,12 +224,36 @@ export class PlayerMachine {
       if (state.kind !== "connecting") return;
       const { session, attempt } = state;
       this.#state = { kind: "awaiting", session, since: now, lifeAt: now, attempt, until: now + HOLD_MS };
-    } else if (input.final) {
-      this.#orders.push({ kind: "disconnect" });
-      this.#state = { kind: "refused", since: now, reason: input.reason };
     } else {
-      this.#again(now, input.reason);
+      this.#down(now, state, input.reason, input.after);
     }
+  }
+
+  #down(now: number, state: Connected, reason: Reason, after: After): void {
+    const unsteady = this.#detours.lost(now, state.session, reason);
+    if (after === "elsewhere" || unsteady) this.#elsewhere(now, state, unsteady ?? reason);
+    else if (after === "again") this.#again(now, reason);
+    else this.#refuse(now, reason);
+  }
+
+  /** The same session by another protocol, at once while its tokens are fresh. Without one, the reason decides. */
+  #elsewhere(now: number, state: Connected, reason: Reason): void {
+    const next = this.#detours.leave(state.session, reason);
+    if (next === undefined) {
+      if (HOPELESS.has(reason.code)) this.#refuse(now, reason);
+      else this.#again(now, reason);
+    } else if (now < next.freshUntil) {
+      this.#orders.push({ kind: "disconnect", quietly: true });
+      this.#connect(now, next, state.attempt);
+    } else {
+      this.#orders.push({ kind: "disconnect", quietly: true });
+      this.#ask(now, state.attempt, state.session);
+    }
+  }
+
+  #refuse(now: number, reason: Reason): void {
+    this.#orders.push({ kind: "disconnect", quietly: false });
+    this.#state = { kind: "refused", since: now, reason };
   }
 
   #frame(now: number): void {
@@ -275,7 +307,7 @@ export class PlayerMachine {
   #again(now: number, reason: Reason): void {
     const state = this.#state;
     if (!connected(state)) return;
-    this.#orders.push({ kind: "disconnect" });
+    this.#orders.push({ kind: "disconnect", quietly: false });
     this.#rest(now, reason, state.attempt, state.session);
   }
 

@@ -1,36 +1,37 @@
 import type { ServerClock } from "./clock.ts";
-import { judge, parseMessage, PictureWatch, type Anchor, type Freshness } from "./freshness.ts";
-import { PlayerMachine, type PlayerInput, type PlayerOutput, type PlayerState, type Reason } from "./machine.ts";
+import { audible, mediaSource } from "./codecs.ts";
+import type { Connection, EngineEvents, Line } from "./engine.ts";
+import type { Freshness } from "./freshness.ts";
+import { Gauge, type PlayerStats } from "./gauge.ts";
+import { HlsConnection, loadHls } from "./hls.ts";
+import { PlayerMachine, type PlayerInput, type PlayerOutput, type PlayerState } from "./machine.ts";
+import { NativeHlsConnection } from "./native_hls.ts";
+import type { PlaySession, Reason } from "./session.ts";
 import { Signal, type Readable } from "./signal.ts";
-import type { Grant, PlaySource } from "./source.ts";
-import { WhepConnection } from "./whep.ts";
+import type { Grant, Need, PlaySource, ProtocolWish } from "./source.ts";
+import { BLOCKED, WhepConnection } from "./whep.ts";
 
 /** What a player needs. */
 export interface PlayerOptions {
-  /** The element that shows the picture; the player sets its `srcObject` and nothing else. */
+  /** The element that shows the picture; the player sets what it plays and whether it is muted, nothing else. */
   readonly video: HTMLVideoElement;
   readonly source: PlaySource;
   /** The hub's clock, kept by `keepClock`; one serves all players of a page. */
   readonly clock: ServerClock;
   /** Above this age a picture is late, ms: 2,000 for interactive views. */
   readonly lateAboveMs?: number;
+  /** By which protocol to play; `auto` if absent. */
+  readonly protocol?: ProtocolWish;
+  /** The codec of a tier's sound as cameras' answers name it, where it is known. */
+  readonly audioCodec?: (tier: string) => string | undefined;
 }
 
-/** Size and counts of what is decoded, for overlays. */
-export interface PlayerStats {
-  readonly width: number;
-  readonly height: number;
-  readonly fps: number;
-}
-
-/** The age is told this often, ms. */
-const JUDGE_EVERY_MS = 200;
-const STATS_EVERY_MS = 1_000;
 const LATE_ABOVE_MS = 2_000;
 
 /**
  * Plays one camera into one video element: asks for a session, connects, tells how old the picture is, and starts again
- * by itself when it breaks. Signals out: `state`, `freshness`, `stats`. In: `play`, `stop`, `hope`, `close`.
+ * by itself when it breaks, by another protocol where this one does not get through.
+ * Signals out: `state`, `freshness`, `stats`, `sounding`. In: `play`, `stop`, `hope`, `insist`, `sound`, `close`.
  */
 export class Player {
   readonly #options: PlayerOptions;
@@ -38,15 +39,14 @@ export class Player {
   readonly #state = new Signal<PlayerState>({ kind: "idle" });
   readonly #freshness = new Signal<Freshness>({ kind: "unknown" });
   readonly #stats = new Signal<PlayerStats | undefined>(undefined);
+  readonly #sounding = new Signal(false);
   readonly #life = new AbortController();
-  #connection: WhepConnection | undefined;
+  #need: Need;
+  #connection: Connection | undefined;
+  /** Whose picture is in the element: the connection, or the one before it. */
+  #shown: Connection | undefined;
+  #gauge: Gauge | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  #tickers: ReturnType<typeof setInterval>[] = [];
-  #anchor: Anchor | undefined;
-  #rtp: number | undefined;
-  #watch = new PictureWatch();
-  #pictureAt: number | undefined;
-  #decoded = 0;
   #resumeOnShow = false;
   #askedAt = 0;
   #startupMs: number | undefined;
@@ -54,11 +54,15 @@ export class Player {
 
   constructor(options: PlayerOptions) {
     this.#options = options;
+    this.#need = { protocol: options.protocol ?? "auto", audio: false };
     const { signal } = this.#life;
     window.addEventListener("pagehide", () => { this.#pageHidden(); }, { signal });
     window.addEventListener("pageshow", () => { if (this.#resumeOnShow) this.play(); }, { signal });
     // The element may be paused from outside (another tab took the sound focus, a media key): a wall has no pause.
     options.video.addEventListener("pause", () => { this.#keepRunning(); }, { signal });
+    this.#freshness.subscribe(() => { this.#reportStart(); });
+    const unwatch = options.source.whenBlocked?.(() => { this.#doubt(); });
+    if (unwatch) signal.addEventListener("abort", unwatch);
   }
 
   get state(): Readable<PlayerState> {
@@ -74,18 +78,50 @@ export class Player {
     return this.#stats;
   }
 
+  /** Whether sound is on; it goes off by itself where the browser allows none. */
+  get sounding(): Readable<boolean> {
+    return this.#sounding;
+  }
+
+  /** The protocol wished. */
+  get protocol(): ProtocolWish {
+    return this.#need.protocol;
+  }
+
   play(): void {
     this.#resumeOnShow = false;
     this.#feed({ kind: "play-wanted" });
   }
 
   stop(): void {
+    this.sound(false);
     this.#feed({ kind: "stop-wanted" });
   }
 
   /** Tells that what stood in the way may be gone: no more waiting, try now. */
   hope(): void {
     this.#feed({ kind: "hope-given" });
+  }
+
+  /** Plays by this protocol and no other; `auto` leaves it to the hub again. */
+  insist(protocol: ProtocolWish): void {
+    if (protocol === this.#need.protocol) return;
+    this.#need = { ...this.#need, protocol };
+    this.#feed({ kind: "wish-changed" });
+  }
+
+  /**
+   * Turns sound on or off. Browsers allow it on only in answer to a click or a key, so call it from there. Where the
+   * session's protocol cannot carry this camera's sound and another can, the camera is played anew by that.
+   */
+  sound(on: boolean): void {
+    if (on === this.#sounding.get()) return;
+    this.#options.video.muted = !on;
+    this.#sounding.set(on);
+    this.#need = { ...this.#need, audio: on };
+    const state = this.#machine.state;
+    if (on && "session" in state && this.#needsAnother(state.session)) this.#feed({ kind: "wish-changed" });
+    else this.#connection?.sound(on);
   }
 
   /** Tells that a session was ended by somebody with the right to it; if it is this one, playing stays ended. */
@@ -99,6 +135,21 @@ export class Player {
     this.#life.abort();
   }
 
+  /** Whether a new session would carry sound that this one does not. */
+  #needsAnother({ protocol, tier }: PlaySession): boolean {
+    const codec = this.#options.audioCodec?.(tier);
+    if (codec === undefined || protocol !== "webrtc" || this.#need.protocol !== "auto") return false;
+    const { webrtc, hls } = audible(codec);
+    return hls && !webrtc;
+  }
+
+  /** Another player found that WebRTC does not get through: this one need not wait to find the same. */
+  #doubt(): void {
+    const state = this.#machine.state;
+    if (state.kind !== "connecting" || state.session.protocol !== "webrtc" || state.session.fallbacks.length === 0) return;
+    this.#feed({ kind: "transport-down", ...BLOCKED });
+  }
+
   #pageHidden(): void {
     this.#resumeOnShow = this.#machine.state.kind !== "idle";
     this.stop();
@@ -109,7 +160,7 @@ export class Player {
     this.#machine.handle(performance.now(), input);
     for (let order = this.#machine.poll(); order !== undefined; order = this.#machine.poll()) this.#obey(order);
     // A stopped tile shows nothing; a broken one keeps its last picture, which its owner shows as old.
-    if (this.#machine.state.kind === "idle") this.#options.video.srcObject = null;
+    if (this.#machine.state.kind === "idle") this.#clear();
     this.#state.set(this.#machine.state);
     clearTimeout(this.#timer);
     const due = this.#machine.deadline();
@@ -121,22 +172,19 @@ export class Player {
     switch (order.kind) {
       case "ask-session":
         this.#askedAt = performance.now();
-        void source.open().then((grant) => { this.#answered(order.ticket, grant); });
+        // On its way while the hub decides; a failure is told when the script is needed.
+        if (this.#need.protocol.endsWith("hls") && mediaSource()) void loadHls().catch(() => undefined);
+        void source.open(this.#need).then((grant) => { this.#answered(order.ticket, grant); });
         break;
       case "renew-session":
         this.#askedAt = performance.now();
-        void source.renew(order.session).then((grant) => { this.#answered(order.ticket, grant); });
+        void source.renew(order.session, this.#need).then((grant) => { this.#answered(order.ticket, grant); });
         break;
       case "connect":
-        this.#connection = new WhepConnection(order.session, {
-          stream: (stream) => { this.#show(stream); },
-          up: () => { this.#feed({ kind: "transport-up" }); },
-          down: (reason, final) => { this.#feed({ kind: "transport-down", reason, final }); },
-          message: (text) => { this.#heard(text); },
-        });
+        this.#connect(order.session);
         break;
       case "disconnect":
-        this.#disconnect();
+        this.#disconnect(order.quietly);
         break;
       case "release-session":
         source.release(order.session);
@@ -158,61 +206,55 @@ export class Player {
     }
   }
 
-  #show(stream: MediaStream): void {
-    const { video } = this.#options;
-    const connection = this.#connection;
-    video.srcObject = stream;
+  #connect(session: PlaySession): void {
+    const { video, source } = this.#options;
+    const events: EngineEvents = {
+      taking: () => {
+        this.#shown?.letGo();
+        this.#shown = connection;
+      },
+      shown: () => { this.#watch(connection); },
+      up: () => {
+        if (session.protocol === "webrtc") source.learned?.("reached");
+        this.#feed({ kind: "transport-up" });
+      },
+      life: (media) => { this.#feed({ kind: media && document.hidden ? "frame-shown" : "life-seen" }); },
+      down: (end) => {
+        this.#feed({ kind: "transport-down", ...end });
+        if (end === BLOCKED) source.learned?.("blocked");
+      },
+    };
+    const connection = open({ session, video, sound: this.#sounding.get(), events });
+    this.#connection = connection;
+  }
+
+  #watch(connection: Connection): void {
+    if (connection !== this.#connection) return;
+    const { video, clock, lateAboveMs } = this.#options;
+    this.#gauge?.close();
+    this.#gauge = new Gauge({
+      video, connection, clock, lateAboveMs: lateAboveMs ?? LATE_ABOVE_MS, freshness: this.#freshness, stats: this.#stats,
+      pictured: () => { this.#pictured(); },
+      alive: () => { this.#feed({ kind: "life-seen" }); },
+    });
     this.#keepRunning();
-    this.#watchFrames(connection);
-    this.#tickers = [
-      setInterval(() => { this.#judge(); }, JUDGE_EVERY_MS),
-      setInterval(() => void this.#look(connection), STATS_EVERY_MS),
-    ];
+  }
+
+  #pictured(): void {
+    this.#startupMs ??= performance.now() - this.#askedAt;
+    this.#feed({ kind: "frame-shown" });
   }
 
   #keepRunning(): void {
     const { video } = this.#options;
-    if (video.srcObject !== null && this.#connection !== undefined) void video.play().catch(() => undefined);
-  }
-
-  #watchFrames(connection: WhepConnection | undefined): void {
-    const { video } = this.#options;
-    video.requestVideoFrameCallback((_now, metadata) => {
-      if (connection === undefined || connection !== this.#connection) return;
-      // Chromium calls back for a paused element too, and once more for a picture that it only drew again (for a
-      // screenshot, a resize): neither is a new picture. Without RTP timestamps (an older
-      // browser) the media time at least tells one picture from another.
-      const mark = metadata.rtpTimestamp ?? metadata.mediaTime * 90_000;
-      const anchor = metadata.rtpTimestamp === undefined ? undefined : this.#anchor;
-      const now = performance.now();
-      if (!video.paused) this.#rtp = metadata.rtpTimestamp;
-      if (!video.paused && this.#watch.isNew(now, mark, anchor)) {
-        this.#pictureAt = now;
-        this.#startupMs ??= now - this.#askedAt;
-        this.#feed({ kind: "frame-shown" });
-        if (this.#freshness.get().kind !== "live") this.#judge();
+    if (this.#gauge === undefined) return;
+    video.play().catch((error: unknown) => {
+      // Unmuted without a click of late: the picture matters more.
+      if (!video.muted && error instanceof DOMException && error.name === "NotAllowedError") {
+        this.sound(false);
+        this.#keepRunning();
       }
-      this.#watchFrames(connection);
     });
-  }
-
-  #heard(text: string): void {
-    const message = parseMessage(text);
-    if (message) this.#anchor = { ...message, learnedAt: performance.now() };
-    this.#feed({ kind: "life-seen" });
-  }
-
-  #judge(): void {
-    const now = performance.now();
-    this.#freshness.set(judge({
-      now,
-      serverUnixMs: this.#options.clock.serverTime(now),
-      anchor: this.#anchor,
-      rtp: this.#rtp,
-      pictureAt: this.#pictureAt,
-      lateAboveMs: this.#options.lateAboveMs ?? LATE_ABOVE_MS,
-    }));
-    this.#reportStart();
   }
 
   /** Once per connection, as soon as the age of its pictures is known. */
@@ -224,34 +266,24 @@ export class Player {
     this.#options.source.measured(state.session, { startupMs: this.#startupMs, latencyMs: freshness.ageMs });
   }
 
-  /** Decoded frames count as life where the page shows none: in a hidden tab no frame callback comes. */
-  async #look(connection: WhepConnection | undefined): Promise<void> {
-    const report = await connection?.stats().catch(() => undefined);
-    if (!report || connection !== this.#connection) return;
-    report.forEach((entry: RTCStats) => {
-      if (entry.type !== "inbound-rtp") return;
-      const inbound = entry as RTCInboundRtpStreamStats;
-      const decoded = inbound.framesDecoded ?? 0;
-      if (decoded > this.#decoded) this.#feed({ kind: document.hidden ? "frame-shown" : "life-seen" });
-      this.#decoded = decoded;
-      this.#stats.set({ width: inbound.frameWidth ?? 0, height: inbound.frameHeight ?? 0, fps: inbound.framesPerSecond ?? 0 });
-    });
-  }
-
   /** The last picture stays in the element until the next one: the owner shows it as what it is, old. */
-  #disconnect(): void {
-    this.#connection?.close();
+  #disconnect(quietly: boolean): void {
+    this.#gauge?.close();
+    this.#gauge = undefined;
+    this.#connection?.close(quietly);
     this.#connection = undefined;
-    this.#tickers.forEach(clearInterval);
-    this.#tickers = [];
-    this.#anchor = undefined;
-    this.#rtp = undefined;
-    this.#watch = new PictureWatch();
-    this.#pictureAt = undefined;
-    this.#decoded = 0;
     this.#startupMs = undefined;
     this.#reported = false;
-    this.#stats.set(undefined);
-    this.#freshness.set({ kind: "unknown" });
   }
+
+  #clear(): void {
+    this.#shown?.letGo();
+    this.#shown = undefined;
+  }
+}
+
+/** The engine for a session. hls.js plays wherever there are media sources, for browsers' own HLS is seconds late. */
+function open(line: Line): Connection {
+  if (line.session.protocol === "webrtc") return new WhepConnection(line);
+  return mediaSource() ? new HlsConnection(line) : new NativeHlsConnection(line);
 }

@@ -1,4 +1,4 @@
-import type { PlaySession, Reason } from "./machine.ts";
+import type { PlaySession, Reason } from "./session.ts";
 
 /** The hub's answer to a wish to play. */
 export type Grant =
@@ -15,12 +15,26 @@ export interface Measure {
   readonly latencyMs: number;
 }
 
+/** A protocol that a viewer may insist on; `auto` leaves it to the hub and to what gets through. */
+export type ProtocolWish = "auto" | "webrtc" | "ll-hls" | "hls";
+
+/** How a session is wanted. */
+export interface Need {
+  readonly protocol: ProtocolWish;
+  /** Whether the camera is to be heard. */
+  readonly audio: boolean;
+}
+
 /** Where a player gets its sessions from. `HubSessions` is the usual one. */
 export interface PlaySource {
-  open(): Promise<Grant>;
-  renew(session: PlaySession): Promise<Grant>;
+  open(need: Need): Promise<Grant>;
+  renew(session: PlaySession, need: Need): Promise<Grant>;
   /** Takes what a session's viewer measured. */
   measured(session: PlaySession, measure: Measure): void;
   /** The session is not needed any more. Must work while the page is being left. */
   release(session: PlaySession): void;
+  /** WebRTC got through to the node, or it did not although HTTP does. */
+  learned?(webrtc: "reached" | "blocked"): void;
+  /** Calls `watcher` when the network is found to block WebRTC, by whichever player; the answer ends it. */
+  whenBlocked?(watcher: () => void): () => void;
 }

@@ -1,49 +1,89 @@
-import type { PlaySession, Reason } from "./machine.ts";
-
-/** What a WHEP connection tells its owner. */
-export interface WhepEvents {
-  stream(stream: MediaStream): void;
-  up(): void;
-  /** Over. `final` means that trying again with a new session would end the same way. */
-  down(reason: Reason, final: boolean): void;
-  /** A text of the data channel `sluice`. */
-  message(text: string): void;
-}
+import type { Connection, Decoded, End, Line, Stamp } from "./engine.ts";
+import { parseMessage } from "./freshness.ts";
+import { problemIn } from "./problem.ts";
+import type { PlaySession, Reason } from "./session.ts";
 
 /** Candidates that come within this of each other travel in one PATCH, in ms. */
 const TRICKLE_BATCH_MS = 30;
+/** A network that lets WebRTC through at all does so well within this of the node's answer, ICE-TCP and DTLS included. In ms. */
+const ICE_LIMIT_MS = 4_000;
+/** A decoder that made no picture of packets that came for this long makes none. In ms. */
+const DECODE_LIMIT_MS = 6_000;
+
+/** How a network that lets no WebRTC through shows. */
+export const BLOCKED: End = { reason: { code: "webrtc-blocked", text: "WebRTC does not get through this network" }, after: "elsewhere" };
+const UNDECODED: End = { reason: { code: "no-decoder", text: "This browser makes no picture of what comes over WebRTC" }, after: "elsewhere" };
+const LOST: End = { reason: { code: "media-unreachable", text: "The media node cannot be reached from here" }, after: "again" };
+const ENDED: End = { reason: { code: "transport-closed", text: "The media node ended the connection" }, after: "again" };
 
 /**
  * One WHEP session (draft-ietf-wish-whep, trickle as in RFC 9725): one peer connection, one resource at the node.
- * It ends once, by `close()` or by `down`, and cannot be used again.
+ * Sound is always offered, and sent only once it is asked for over the data channel: a browser delays pictures to sound.
  */
-export class WhepConnection {
+export class WhepConnection implements Connection {
   readonly #peer: RTCPeerConnection;
   readonly #session: PlaySession;
-  readonly #events: WhepEvents;
+  readonly #line: Line;
   readonly #abort = new AbortController();
+  readonly #channel: RTCDataChannel;
+  readonly #media = new MediaStream();
+  #audio: MediaStreamTrack | undefined;
+  #sound: boolean;
   #resource: string | undefined;
   #etag: string | undefined;
   #candidates: RTCIceCandidate[] = [];
   #trickleTimer: ReturnType<typeof setTimeout> | undefined;
+  #iceTimer: ReturnType<typeof setTimeout> | undefined;
+  #stamp: Stamp | undefined;
+  #packetsSince: number | undefined;
+  #connected = false;
   #closed = false;
 
-  constructor(session: PlaySession, events: WhepEvents) {
-    this.#session = session;
-    this.#events = events;
-    this.#peer = new RTCPeerConnection({ iceServers: [...session.iceServers], bundlePolicy: "max-bundle" });
+  constructor(line: Line) {
+    this.#line = line;
+    this.#session = line.session;
+    this.#sound = line.sound;
+    this.#peer = new RTCPeerConnection({ iceServers: [...line.session.iceServers], bundlePolicy: "max-bundle" });
+    this.#channel = this.#peer.createDataChannel("sluice");
     this.#listen();
     void this.#negotiate();
   }
 
-  /** The receiver's statistics, for the owner's look at decoded frames. */
-  stats(): Promise<RTCStatsReport> {
-    return this.#peer.getStats();
+  mark(metadata: VideoFrameCallbackMetadata): number {
+    // Without RTP timestamps (an older browser) the media time at least tells one picture from another, if not its age.
+    if (metadata.rtpTimestamp === undefined) this.#stamp = undefined;
+    return metadata.rtpTimestamp ?? Math.round(metadata.mediaTime * 90_000) >>> 0;
   }
 
-  /** Ends the session at both ends. The DELETE outlives the page. */
-  close(): void {
-    this.#end(true);
+  stamp(): Stamp | undefined {
+    return this.#stamp;
+  }
+
+  async decoded(): Promise<Decoded | undefined> {
+    let decoded: Decoded | undefined;
+    (await this.#peer.getStats()).forEach((entry: RTCStats) => {
+      const inbound = entry as RTCInboundRtpStreamStats;
+      if (entry.type !== "inbound-rtp" || inbound.kind !== "video") return;
+      decoded = { frames: inbound.framesDecoded ?? 0, width: inbound.frameWidth ?? 0, height: inbound.frameHeight ?? 0, fps: inbound.framesPerSecond ?? 0 };
+      if (decoded.frames > 0 || (inbound.packetsReceived ?? 0) === 0) return;
+      this.#packetsSince ??= performance.now();
+      if (performance.now() - this.#packetsSince > DECODE_LIMIT_MS) this.#down(UNDECODED);
+    });
+    return decoded;
+  }
+
+  sound(wanted: boolean): void {
+    this.#sound = wanted;
+    this.#tellSound();
+  }
+
+  /** Ends the session at both ends, the node's too unless `quietly`. The DELETE outlives the page. */
+  close(quietly: boolean): void {
+    this.#end(!quietly);
+  }
+
+  letGo(): void {
+    if (this.#line.video.srcObject === this.#media) this.#line.video.srcObject = null;
   }
 
   /** Ends this end; the other is told unless it ended the session itself. */
@@ -51,6 +91,7 @@ export class WhepConnection {
     if (this.#closed) return;
     this.#closed = true;
     clearTimeout(this.#trickleTimer);
+    clearTimeout(this.#iceTimer);
     this.#peer.close();
     if (this.#resource === undefined) {
       // The answer is still under way: the abort lets the node see a client that left.
@@ -63,30 +104,52 @@ export class WhepConnection {
   #listen(): void {
     const peer = this.#peer;
     const transceiver = peer.addTransceiver("video", { direction: "recvonly" });
-    const channel = peer.createDataChannel("sluice");
-    channel.addEventListener("message", (event: MessageEvent<unknown>) => {
-      if (typeof event.data === "string") this.#events.message(event.data);
+    peer.addTransceiver("audio", { direction: "recvonly" });
+    this.#channel.addEventListener("open", () => { this.#tellSound(); });
+    this.#channel.addEventListener("message", (event: MessageEvent<unknown>) => {
+      if (typeof event.data !== "string") return;
+      const message = parseMessage(event.data);
+      if (message) this.#stamp = { ...message, learnedAt: performance.now() };
+      this.#line.events.life(false);
     });
-    peer.addEventListener("track", (event) => {
-      this.#events.stream(event.streams[0] ?? new MediaStream([event.track]));
-    });
+    peer.addEventListener("track", ({ track }) => { this.#tracked(track); });
     peer.addEventListener("icecandidate", (event) => {
       this.#gathered(event.candidate);
     });
     peer.addEventListener("connectionstatechange", () => {
       if (peer.connectionState === "connected") this.#watchTransport(transceiver);
-      if (peer.connectionState === "failed") this.#down({ code: "media-unreachable", text: "The media node cannot be reached from here" });
+      if (peer.connectionState === "failed") this.#down(this.#connected ? LOST : BLOCKED);
     });
+  }
+
+  #tracked(track: MediaStreamTrack): void {
+    if (this.#closed) return;
+    if (track.kind === "audio") {
+      this.#audio = track;
+      this.#tellSound();
+      return;
+    }
+    this.#media.addTrack(track);
+    this.#line.events.taking();
+    this.#line.video.srcObject = this.#media;
+    this.#line.events.shown();
+  }
+
+  /** The element gets the sound's track only while it is wanted: it would wait for a silent one. */
+  #tellSound(): void {
+    if (this.#audio && this.#sound) this.#media.addTrack(this.#audio);
+    if (this.#audio && !this.#sound) this.#media.removeTrack(this.#audio);
+    if (this.#channel.readyState === "open") this.#channel.send(JSON.stringify({ audio: this.#sound }));
   }
 
   /** DTLS says `closed` within milliseconds of the other end's leaving; `connectionState` takes 6 s and more. */
   #watchTransport(transceiver: RTCRtpTransceiver): void {
-    this.#events.up();
+    clearTimeout(this.#iceTimer);
+    this.#connected = true;
+    this.#line.events.up();
     const transport = transceiver.receiver.transport;
     transport?.addEventListener("statechange", () => {
-      if (transport.state === "closed" || transport.state === "failed") {
-        this.#down({ code: "transport-closed", text: "The media node ended the connection" }, false, false);
-      }
+      if (transport.state === "closed" || transport.state === "failed") this.#down(ENDED, false);
     });
   }
 
@@ -102,13 +165,12 @@ export class WhepConnection {
         signal: this.#abort.signal,
       });
       if (!response.ok) {
-        const { reason, final } = await rejection(response);
-        this.#down(reason, final);
+        this.#down(await rejection(response));
         return;
       }
       await this.#answered(response);
     } catch (error) {
-      if (!this.#abort.signal.aborted) this.#down(failure(error));
+      if (!this.#abort.signal.aborted) this.#down({ reason: failure(error), after: "again" });
     }
   }
 
@@ -119,6 +181,7 @@ export class WhepConnection {
     const sdp = await response.text();
     if (this.#closed) return;
     await this.#peer.setRemoteDescription({ type: "answer", sdp });
+    this.#iceTimer = setTimeout(() => { this.#down(BLOCKED); }, ICE_LIMIT_MS);
     this.#scheduleTrickle();
   }
 
@@ -147,10 +210,11 @@ export class WhepConnection {
     await fetch(this.#resource, { method: "PATCH", headers, body, credentials: "omit", signal: this.#abort.signal }).catch(() => undefined);
   }
 
-  #down(reason: Reason, final = false, tell = true): void {
+  /** Another way to the same session would find it ended if the node were told of an end. */
+  #down(end: End, tell = end.after !== "elsewhere"): void {
     if (this.#closed) return;
     this.#end(tell);
-    this.#events.down(reason, final);
+    this.#line.events.down(end);
   }
 }
 
@@ -165,27 +229,17 @@ export function fragment(sdp: string, candidates: readonly { readonly candidate:
   return parts.filter((line) => line !== undefined).join("\r\n") + "\r\n";
 }
 
-/** Statuses after which a new session would meet the same answer: the codec or the offer itself is the trouble. */
-const FINAL_STATUSES: ReadonlySet<number> = new Set([406, 415, 422]);
+/** The codec or the offer itself is the trouble: a new session would meet the same answer, another protocol may not. */
+const UNFIT_STATUSES: ReadonlySet<number> = new Set([406, 415, 422]);
 
-async function rejection(response: Response): Promise<{ reason: Reason; final: boolean }> {
+async function rejection(response: Response): Promise<End> {
   const { status } = response;
-  const told = await problemText(response);
-  const final = FINAL_STATUSES.has(status);
-  if (final) return { final, reason: { code: told.code ?? "unsupported-codec", text: told.text ?? "This browser cannot show this camera's video" } };
-  if (status === 401 || status === 403) return { final, reason: { code: "token-refused", text: told.text ?? "The media node did not accept the session" } };
-  return { final, reason: { code: told.code ?? "media-refused", text: told.text ?? `The media node answered ${status}` } };
-}
-
-/** Code (last part of the problem's `type`) and words of a problem+json answer, where it is one. */
-async function problemText(response: Response): Promise<{ code?: string; text?: string }> {
-  if (!(response.headers.get("content-type") ?? "").includes("json")) return {};
-  const body: unknown = await response.json().catch(() => undefined);
-  if (typeof body !== "object" || body === null) return {};
-  const { type, title, detail } = body as Record<string, unknown>;
-  const code = typeof type === "string" ? type.split(/[/#:]/).at(-1) : undefined;
-  const text = typeof detail === "string" ? detail : title;
-  return { ...(code && { code }), ...(typeof text === "string" && { text }) };
+  const told = problemIn(await response.text().catch(() => ""));
+  if (UNFIT_STATUSES.has(status)) {
+    return { after: "elsewhere", reason: { code: told.code ?? "decoder-missing", text: told.text ?? "This browser cannot show this camera's video" } };
+  }
+  if (status === 401 || status === 403) return { after: "again", reason: { code: "token-refused", text: told.text ?? "The media node did not accept the session" } };
+  return { after: "again", reason: { code: told.code ?? "media-refused", text: told.text ?? `The media node answered ${status}` } };
 }
 
 function failure(error: unknown): Reason {

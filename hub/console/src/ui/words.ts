@@ -1,6 +1,8 @@
 import type { CameraState } from "../api/types.ts";
 import type { Freshness } from "../player/freshness.ts";
 import type { PlayerState } from "../player/machine.ts";
+import type { PlaySession } from "../player/session.ts";
+import type { ProtocolWish } from "../player/source.ts";
 import { clockTime, reasonText, seconds, t } from "./language.ts";
 
 /** Names of protocols as people read them. */
@@ -8,6 +10,18 @@ const PROTOCOLS: Readonly<Record<string, string>> = { webrtc: "WebRTC", "ll-hls"
 
 export function protocolName(protocol: string): string {
   return PROTOCOLS[protocol] ?? protocol;
+}
+
+/** The hub's reasons that speak for another protocol than WebRTC. */
+const OF_PROTOCOL: ReadonlySet<string> = new Set([
+  "udp-blocked", "audio-needs-hls", "b-frames-need-hls", "codec-needs-hls", "protocol-by-class", "protocol-pinned", "ll-hls-limit",
+]);
+
+/** Why a tile is not played by WebRTC, the usual way, in words; nothing where it is, or where the viewer wished so. */
+export function tellRoute(session: PlaySession | undefined, wish: ProtocolWish): string {
+  if (session === undefined || session.protocol === "webrtc" || wish !== "auto") return "";
+  const reason = session.detour ?? session.why.find(({ code }) => OF_PROTOCOL.has(code));
+  return reason ? t("tile.detour", { protocol: protocolName(session.protocol), reason: reasonText(reason) }) : "";
 }
 
 /** What the words depend on of a camera's state. */

@@ -166,7 +166,10 @@ export class WallView implements View {
   }
 
   #key(event: KeyboardEvent): void {
-    if (event.key === "Escape" && this.#enlarged !== undefined) this.#enlargeToggled(this.#enlarged);
+    if (this.#enlarged === undefined) return;
+    if (event.key === "Escape") this.#enlargeToggled(this.#enlarged);
+    // Alone on the wall, a tile hears its keys wherever the focus is.
+    else if (event.target === document.body) this.#tiles.get(this.#enlarged)?.key(event);
   }
 
   #tellCount(): void {

@@ -1,0 +1,215 @@
+import type HlsType from "hls.js";
+import type { ErrorData } from "hls.js";
+import { mediaSource } from "./codecs.ts";
+import type { Connection, Decoded, End, Line, Stamp } from "./engine.ts";
+import { hlsSettings } from "./hls_settings.ts";
+import { problemIn } from "./problem.ts";
+import type { Reason } from "./session.ts";
+
+/** Statuses by which the node says that this session is over or was never there. */
+const OVER: ReadonlySet<number> = new Set([401, 403, 404, 410]);
+/** The node holds requests back while a camera is silent; as long as it does so it is taken for alive. In ms. */
+const HELD_FOR_MS = 12_000;
+const LIFE_EVERY_MS = 1_000;
+/** A decoder that trips again within this of its last fall is not picked up again, ms. */
+const RECOVER_EVERY_MS = 30_000;
+/** A player this far behind where it should be does not run but jump, s. */
+const JUMP_ABOVE_S = 4;
+const JUMP_EVERY_MS = 5_000;
+
+const SESSION_OVER: Reason = { code: "session-over", text: "The media node ended the session" };
+const UNREACHABLE: Reason = { code: "media-unreachable", text: "The media node cannot be reached from here" };
+const UNDECODED: Reason = { code: "decode-failed", text: "The picture cannot be decoded" };
+const UNSUPPORTED: Reason = { code: "decoder-missing", text: "This browser cannot show this camera's video" };
+const NOT_LOADED: Reason = { code: "media-unreachable", text: "The player for HLS cannot be loaded" };
+
+let library: Promise<typeof HlsType> | undefined;
+
+/** Fetches hls.js, once a page; whoever plays by WebRTC alone never does. A failed try may be made again. */
+export function loadHls(): Promise<typeof HlsType> {
+  library ??= import("./hls_library.ts").then(({ Hls }) => Hls);
+  library.catch(() => { library = undefined; });
+  return library;
+}
+
+/** Where HLS can be played, by hls.js or by the browser itself. */
+export function hlsPlays(): boolean {
+  return mediaSource() !== undefined || document.createElement("video").canPlayType("application/vnd.apple.mpegurl") !== "";
+}
+
+/** One LL-HLS or HLS session, played by hls.js. */
+export class HlsConnection implements Connection {
+  readonly #line: Line;
+  #hls: HlsType | undefined;
+  #sound: boolean;
+  #stamp: Stamp | undefined;
+  #resource: string | undefined;
+  #up = false;
+  #closed = false;
+  #answeredAt = performance.now();
+  #faltering = false;
+  #recoveredAt = -Infinity;
+  #jumpedAt = performance.now();
+  #seen: { readonly frames: number; readonly at: number } | undefined;
+  readonly #ticker: ReturnType<typeof setInterval>;
+
+  constructor(line: Line) {
+    this.#line = line;
+    this.#sound = line.sound;
+    this.#ticker = setInterval(() => { this.#tick(); }, LIFE_EVERY_MS);
+    loadHls().then((Hls) => { this.#start(Hls); }, () => { this.#down({ reason: NOT_LOADED, after: "again" }); });
+  }
+
+  mark({ mediaTime }: VideoFrameCallbackMetadata): number {
+    const rtp = Math.round(mediaTime * 90_000) >>> 0;
+    // The program date time is that of the play position, which runs a little ahead of the picture shown.
+    const playing = this.#hls?.playingDate?.getTime();
+    const ahead = (this.#line.video.currentTime - mediaTime) * 1_000;
+    this.#stamp = playing === undefined ? undefined : { rtp, capturedAtMs: playing - ahead, learnedAt: performance.now() };
+    return rtp;
+  }
+
+  stamp(): Stamp | undefined {
+    return this.#stamp;
+  }
+
+  decoded(): Promise<Decoded> {
+    const { video } = this.#line;
+    const frames = video.getVideoPlaybackQuality().totalVideoFrames;
+    const at = performance.now();
+    const before = this.#seen ?? { frames, at };
+    this.#seen = { frames, at };
+    const fps = at > before.at ? Math.max(0, Math.round(((frames - before.frames) * 1_000) / (at - before.at))) : 0;
+    return Promise.resolve({ frames, width: video.videoWidth, height: video.videoHeight, fps });
+  }
+
+  /** Sound is left out of the playlist until it is wanted; then it stays, and the element mutes it. */
+  sound(wanted: boolean): void {
+    if (!wanted || this.#sound) return;
+    this.#sound = true;
+    this.#hls?.loadSource(this.#address());
+  }
+
+  close(quietly: boolean): void {
+    this.#end(!quietly);
+  }
+
+  letGo(): void {
+    this.#hls?.destroy();
+    this.#hls = undefined;
+  }
+
+  #end(tell: boolean): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearInterval(this.#ticker);
+    // Destroying it now would take the last picture away, if it has shown one.
+    if (this.#up) this.#hls?.stopLoad();
+    else this.letGo();
+    if (tell && this.#resource !== undefined) {
+      void fetch(this.#resource, { method: "DELETE", keepalive: true, credentials: "omit" }).catch(() => undefined);
+    }
+  }
+
+  #start(Hls: typeof HlsType): void {
+    if (this.#closed) return;
+    const { Events } = Hls;
+    const hls = new Hls(hlsSettings(this.#line.session.protocol === "ll-hls"));
+    this.#hls = hls;
+    hls.on(Events.MANIFEST_LOADED, (_event, { levels }) => { this.#opened(hls, levels[0]?.url); });
+    hls.on(Events.LEVEL_LOADED, () => { this.#answered(false); });
+    hls.on(Events.FRAG_BUFFERED, () => { this.#answered(true); });
+    hls.on(Events.ERROR, (_event, data) => { this.#failed(Hls, data); });
+    hls.loadSource(this.#address());
+  }
+
+  #address(): string {
+    const url = new URL(this.#line.session.url, location.href);
+    if (this.#sound) url.searchParams.delete("audio");
+    else url.searchParams.set("audio", "off");
+    return url.href;
+  }
+
+  /** The node opened the session: its playlists lie below a secret that alone ends it. */
+  #opened(hls: HlsType, playlist: string | undefined): void {
+    if (this.#closed) return;
+    this.#resource = resource(playlist, this.#address());
+    this.#answered(false);
+    if (this.#up) return;
+    this.#up = true;
+    this.#line.events.taking();
+    hls.attachMedia(this.#line.video);
+    this.#line.events.up();
+    this.#line.events.shown();
+  }
+
+  #answered(media: boolean): void {
+    this.#answeredAt = performance.now();
+    this.#faltering = false;
+    if (this.#up && !this.#closed) this.#line.events.life(media);
+  }
+
+  #tick(): void {
+    const silent = performance.now() - this.#answeredAt;
+    if (this.#up && !this.#faltering && silent < HELD_FOR_MS) this.#line.events.life(false);
+    this.#keepNear();
+  }
+
+  /** A tab that slept, or a long loss, leaves the player behind by more than it can catch up by running faster. */
+  #keepNear(): void {
+    const hls = this.#hls;
+    const target = hls?.liveSyncPosition ?? null;
+    if (hls === undefined || target === null || !hls.config.lowLatencyMode) return;
+    const { video } = this.#line;
+    const now = performance.now();
+    if (target - video.currentTime < JUMP_ABOVE_S || now - this.#jumpedAt < JUMP_EVERY_MS || video.readyState === 0) return;
+    this.#jumpedAt = now;
+    video.currentTime = target;
+  }
+
+  #failed(Hls: typeof HlsType, data: ErrorData): void {
+    if (this.#closed) return;
+    const { ErrorTypes, ErrorDetails } = Hls;
+    const status = data.response?.code;
+    if (data.type === ErrorTypes.NETWORK_ERROR) this.#faltering = true;
+    // A session that is over stays over; hls.js would try again for seconds.
+    const over = status !== undefined && OVER.has(status) && data.details !== ErrorDetails.FRAG_LOAD_ERROR;
+    if (!data.fatal && !over) return;
+    if (data.type === ErrorTypes.NETWORK_ERROR) {
+      this.#down({ reason: networkReason(status, data.networkDetails), after: "again" });
+    } else if (UNFIT.has(data.details)) {
+      this.#down({ reason: UNSUPPORTED, after: "elsewhere" });
+    } else if (data.type === ErrorTypes.MEDIA_ERROR && performance.now() - this.#recoveredAt > RECOVER_EVERY_MS) {
+      this.#recoveredAt = performance.now();
+      this.#hls?.recoverMediaError();
+    } else {
+      this.#down({ reason: UNDECODED, after: "again" });
+    }
+  }
+
+  #down(end: End): void {
+    if (this.#closed) return;
+    // The session may go on: it ends by itself when nothing is asked of it any more.
+    this.#end(false);
+    this.#line.events.down(end);
+  }
+}
+
+/** Ends that say that this browser has no decoder for the stream. */
+const UNFIT: ReadonlySet<string> = new Set(["manifestIncompatibleCodecsError", "bufferAddCodecError", "bufferIncompatibleCodecsError"]);
+
+function networkReason(status: number | undefined, details: unknown): Reason {
+  const told = details instanceof XMLHttpRequest && (details.responseType === "" || details.responseType === "text") ? problemIn(details.responseText) : {};
+  if (status === 401 || status === 403) return { code: "token-refused", text: told.text ?? "The media node did not accept the session" };
+  if (status !== undefined && OVER.has(status)) return { ...SESSION_OVER, ...told };
+  if (status === undefined || status === 0) return UNREACHABLE;
+  return { code: told.code ?? "media-refused", text: told.text ?? `The media node answered ${status}` };
+}
+
+/** What ends a session by DELETE: `/hls/s/{secret}` of a playlist's address. */
+export function resource(playlist: string | undefined, base: string): string | undefined {
+  if (playlist === undefined) return undefined;
+  const { origin, pathname } = new URL(playlist, base);
+  const secret = /^(.*\/hls\/s\/[^/]+)\//.exec(pathname)?.[1];
+  return secret === undefined ? undefined : origin + secret;
+}
