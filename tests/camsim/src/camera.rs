@@ -1,16 +1,21 @@
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering::Relaxed},
+};
 
 use serde::Serialize;
 use sluice_ids::Tier;
 use tokio::sync::watch;
 
 use crate::{
-    config::{CamsimConfig, TierConfig},
+    codec::{AudioCodec, VideoCodec},
+    config::{CamsimConfig, Delivery},
     counters::{Counters, Counts},
-    encoder::ParameterSetUnits,
+    encoder::{EncodeError, EncoderSettings, ParameterSetUnits, parameter_sets},
     fault::Faults,
     live::Live,
-    replay::Loop,
+    reel::Reels,
+    replay,
 };
 
 /// One camera, as every connection and every task sees it.
@@ -27,19 +32,70 @@ pub(crate) struct CameraState {
 }
 
 /// One tier of a camera.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct TierState {
-    pub(crate) sets: ParameterSetUnits,
-    pub(crate) footage: Footage,
-    /// As it is sent: with the bitrate a replay chose.
-    pub(crate) tier: TierConfig,
+    /// May change while it runs.
+    settings: watch::Sender<EncoderSettings>,
+    live: Arc<Live>,
+    key_wishes: Arc<AtomicU64>,
+    replays: bool,
 }
 
-/// Where a tier's pictures come from.
-#[derive(Debug, Clone)]
+/// Where a session's pictures come from.
+#[derive(Debug)]
 pub(crate) enum Footage {
     Live(Arc<Live>),
-    Replay(Arc<Loop>),
+    Loop(Reels),
+}
+
+impl TierState {
+    pub(crate) fn new(settings: EncoderSettings, delivery: Delivery) -> Self {
+        let replays = delivery == Delivery::Replay;
+        let settings = if replays { replay::settings(settings) } else { settings };
+        Self {
+            settings: watch::Sender::new(settings),
+            live: Arc::new(Live::new()),
+            key_wishes: Arc::default(),
+            replays,
+        }
+    }
+
+    pub(crate) fn settings(&self) -> EncoderSettings {
+        *self.settings.borrow()
+    }
+
+    /// What is asked of the encoder while the camera has these faults.
+    pub(crate) fn settings_with(&self, faults: &Faults) -> EncoderSettings {
+        let settings = self.settings();
+        let resizes = faults.resized && (settings.tier.codec.is_loop() || !self.replays);
+        if resizes { replay::resized(settings) } else { settings }
+    }
+
+    pub(crate) const fn live(&self) -> &Arc<Live> {
+        &self.live
+    }
+
+    pub(crate) fn parameter_sets(&self, faults: &Faults) -> Result<ParameterSetUnits, EncodeError> {
+        parameter_sets(self.settings_with(faults))
+    }
+
+    /// Where pictures come from now. Takes seconds of CPU the first time a replay of H.264 is asked for.
+    pub(crate) fn footage(&self) -> Result<Footage, EncodeError> {
+        let settings = self.settings();
+        if !self.replays && !settings.tier.codec.is_loop() {
+            return Ok(Footage::Live(Arc::clone(&self.live)));
+        }
+        let usual = replay::reel(settings)?;
+        let other = settings.tier.codec.is_loop().then(|| replay::reel(replay::resized(settings)));
+        let key_wishes = Arc::clone(&self.key_wishes);
+        Ok(Footage::Loop(Reels { usual, resized: other.transpose()?, key_wishes }))
+    }
+
+    /// The next picture of every session is a key frame.
+    pub(crate) fn wish_key_frame(&self) {
+        self.live.wish_key_frame();
+        self.key_wishes.fetch_add(1, Relaxed);
+    }
 }
 
 impl CameraState {
@@ -51,14 +107,24 @@ impl CameraState {
         }
     }
 
+    pub(crate) fn wish_key_frame(&self) {
+        for tier in [&self.main, &self.sub].into_iter().flatten() {
+            tier.wish_key_frame();
+        }
+    }
+
     pub(crate) fn password(&self) -> String {
         self.faults.borrow().password.clone().unwrap_or_else(|| self.config.password.clone())
     }
 
     pub(crate) fn status(&self) -> CameraStatus {
+        let codec = |tier: &TierState| tier.settings().tier.codec;
         CameraStatus {
             number: self.index,
             name: self.name.clone(),
+            main: self.main.as_ref().map(codec).map(VideoCodec::word),
+            sub: self.sub.as_ref().map(codec).map(VideoCodec::word),
+            audio: self.config.audio.map(AudioCodec::word),
             faults: self.faults.borrow().words(),
             counts: self.counters.read(),
         }
@@ -72,6 +138,12 @@ pub struct CameraStatus {
     pub number: usize,
     /// As in its picture.
     pub name: String,
+    /// Codec of the big picture.
+    pub main: Option<&'static str>,
+    /// Codec of the small picture.
+    pub sub: Option<&'static str>,
+    /// Codec of the sound.
+    pub audio: Option<&'static str>,
     /// The faults it has now, in the words of the control port.
     pub faults: Vec<&'static str>,
     /// What it did so far.
@@ -85,20 +157,48 @@ pub(crate) struct Site {
     pub(crate) cameras: Vec<Arc<CameraState>>,
 }
 
+/// One of the lines of a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Line {
+    Video,
+    Audio,
+}
+
+impl Line {
+    pub(crate) const fn track(self) -> &'static str {
+        match self {
+            Self::Video => "track1",
+            Self::Audio => "track2",
+        }
+    }
+}
+
+/// What a path names.
+#[derive(Debug, Clone)]
+pub(crate) struct Target {
+    pub(crate) camera: Arc<CameraState>,
+    pub(crate) tier: Tier,
+    /// `None`: the stream as a whole.
+    pub(crate) line: Option<Line>,
+}
+
 impl Site {
-    /// The camera and tier of a path such as `/cam/1/sub` or `/cam/1/sub/track1`.
-    pub(crate) fn stream(&self, path: &str) -> Option<(&Arc<CameraState>, Tier)> {
+    /// The stream or line of a path such as `/cam/1/sub` or `/cam/1/sub/track1`.
+    pub(crate) fn target(&self, path: &str) -> Option<Target> {
         let mut parts = path.trim_matches('/').split('/');
         if parts.next() != Some("cam") {
             return None;
         }
-        let camera = self.camera(parts.next()?.parse().ok()?)?;
+        let camera = Arc::clone(self.camera(parts.next()?.parse().ok()?)?);
         let tier = parts.next()?.parse().ok()?;
         camera.tier(tier)?;
-        match (parts.next(), parts.next()) {
-            (None | Some("track1"), None) => Some((camera, tier)),
-            _ => None,
-        }
+        let line = match (parts.next(), parts.next()) {
+            (None, None) => None,
+            (Some("track1"), None) => Some(Line::Video),
+            (Some("track2"), None) if camera.config.audio.is_some() => Some(Line::Audio),
+            _ => return None,
+        };
+        Some(Target { camera, tier, line })
     }
 
     /// Camera `number`, from 1.

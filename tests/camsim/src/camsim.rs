@@ -1,18 +1,17 @@
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use sluice_ids::Tier;
 use sluice_runtime::{Clock, TaskScope};
 use tokio::{net::TcpListener, sync::watch};
 
 use crate::{
-    camera::{CameraState, CameraStatus, Footage, Site, TierState},
-    config::{CamsimConfig, ConfigError, Delivery, TierConfig},
+    camera::{CameraState, CameraStatus, Site, TierState},
+    config::{CamsimConfig, ConfigError, TierConfig},
     control,
     counters::{Counters, Counts},
-    encoder::{EncodeError, EncoderSettings, ParameterSetUnits, parameter_sets},
+    encoder::{EncodeError, EncoderSettings},
     fault::{Fault, Faults},
-    live::{Live, LiveTask},
-    replay::{self, Loop},
+    live::LiveTask,
     rtsp,
 };
 
@@ -49,13 +48,6 @@ pub enum StartError {
     Encode(String),
 }
 
-/// What one tier of every camera shares.
-struct TierKit {
-    tier: TierConfig,
-    sets: ParameterSetUnits,
-    reel: Option<Arc<Loop>>,
-}
-
 impl Camsim {
     /// Serves when it returns. With [`Delivery::Replay`] it encodes the loops first: seconds of CPU, once per process.
     ///
@@ -70,10 +62,12 @@ impl Camsim {
         };
         let config = Arc::new(config);
         let (clock, scope) = (Clock::system(), TaskScope::new());
-        let main = prepare(&config, config.main).await?;
-        let sub = prepare(&config, config.sub).await?;
-        let cameras =
-            (1..=config.cameras).map(|index| camera(&config, index, [main.as_ref(), sub.as_ref()])).collect();
+        let variants: BTreeMap<usize, Arc<CamsimConfig>> =
+            config.variants.iter().map(|(&number, variant)| (number, Arc::new(variant.clone()))).collect();
+        let cameras: Vec<Arc<CameraState>> = (1..=config.cameras)
+            .map(|index| camera(variants.get(&index).unwrap_or(&config), &config.name, index))
+            .collect();
+        prepare(&cameras).await?;
         let site = Arc::new(Site { config, cameras });
         for camera in &site.cameras {
             spawn_live(camera, clock, &scope);
@@ -154,6 +148,11 @@ impl Camera {
         self.state.faults.send_modify(|faults| faults.add(fault));
     }
 
+    /// The next picture of every running session is a key frame, as after an ONVIF `SetSynchronizationPoint`.
+    pub fn wish_key_frame(&self) {
+        self.state.wish_key_frame();
+    }
+
     /// What it did so far, all tiers together.
     #[must_use]
     pub fn counts(&self) -> Counts {
@@ -175,49 +174,38 @@ fn local(listener: &TcpListener, asked: SocketAddr) -> SocketAddr {
     listener.local_addr().unwrap_or(asked)
 }
 
-async fn prepare(
-    config: &Arc<CamsimConfig>,
-    tier: Option<TierConfig>,
-) -> Result<Option<TierKit>, StartError> {
-    let Some(tier) = tier else { return Ok(None) };
-    let settings = EncoderSettings::new(config, tier);
-    let replay = config.delivery == Delivery::Replay;
+/// Makes every loop and finds every parameter set, so that no client waits for them.
+async fn prepare(cameras: &[Arc<CameraState>]) -> Result<(), StartError> {
+    let cameras = cameras.to_vec();
     let made = tokio::task::spawn_blocking(move || {
-        let settings = if replay { replay::settings(settings) } else { settings };
-        let reel = if replay { Some(replay::encoded(settings)?) } else { None };
-        Ok(TierKit { tier: settings.tier, sets: parameter_sets(settings)?, reel })
+        for tier in cameras.iter().flat_map(|camera| [&camera.main, &camera.sub]).flatten() {
+            tier.footage()?;
+            tier.parameter_sets(&Faults::default())?;
+        }
+        Ok(())
     });
-    let made: Result<TierKit, EncodeError> = made.await.map_err(|_| EncodeError::Gone).flatten();
-    made.map(Some).map_err(|error| StartError::Encode(sluice_fault::chain(&error)))
+    let made: Result<(), EncodeError> = made.await.map_err(|_| EncodeError::Gone).flatten();
+    made.map_err(|error| StartError::Encode(sluice_fault::chain(&error)))
 }
 
-fn camera(config: &Arc<CamsimConfig>, index: usize, [main, sub]: [Option<&TierKit>; 2]) -> Arc<CameraState> {
-    let tier = |kit: &TierKit| TierState {
-        sets: kit.sets.clone(),
-        footage: match &kit.reel {
-            Some(reel) => Footage::Replay(Arc::clone(reel)),
-            None => Footage::Live(Arc::new(Live::new())),
-        },
-        tier: kit.tier,
-    };
+fn camera(config: &Arc<CamsimConfig>, name: &str, index: usize) -> Arc<CameraState> {
+    let tier = |tier: TierConfig| TierState::new(EncoderSettings::new(config, tier), config.delivery);
     Arc::new(CameraState {
         index,
-        name: format!("{} {index}", config.name),
+        name: format!("{name} {index}"),
         config: Arc::clone(config),
         faults: watch::Sender::new(Faults::default()),
         counters: Counters::default(),
-        main: main.map(tier),
-        sub: sub.map(tier),
+        main: config.main.map(tier),
+        sub: config.sub.map(tier),
     })
 }
 
 fn spawn_live(camera: &Arc<CameraState>, clock: Clock, scope: &TaskScope) {
-    for name in Tier::ALL {
-        let Some(tier) = camera.tier(name) else { continue };
-        if let Footage::Live(live) = &tier.footage {
-            let (live, camera, shutdown) = (Arc::clone(live), Arc::clone(camera), scope.shutdown());
-            let title = format!("{} {name}", camera.name);
-            scope.spawn("live", LiveTask { live, camera, tier: tier.tier, title, clock, shutdown }.run());
+    for tier in Tier::ALL {
+        if camera.tier(tier).is_some() {
+            let (camera, shutdown) = (Arc::clone(camera), scope.shutdown());
+            scope.spawn("live", LiveTask { camera, tier, clock, shutdown }.run());
         }
     }
 }

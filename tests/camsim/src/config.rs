@@ -1,6 +1,8 @@
-use std::{net::SocketAddr, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use sluice_ids::Tier;
+
+use crate::codec::{AudioCodec, VideoCodec};
 
 /// What is simulated. `CamsimConfig::default()` is one live camera on a free loopback port, open to everybody.
 #[derive(Debug, Clone)]
@@ -19,14 +21,22 @@ pub struct CamsimConfig {
     pub sub: Option<TierConfig>,
     /// Pictures a second, 1 to 60.
     pub fps: u32,
-    /// From one key frame to the next.
+    /// From one key frame to the next. An encoded loop has 30 pictures in any case.
     pub gop: Duration,
+    /// Sound: a beep of 100 ms at every full second of the wall clock. `None`: these cameras are deaf.
+    pub audio: Option<AudioCodec>,
     /// Whether pictures are taken now or replayed.
     pub delivery: Delivery,
     /// What a session gets first.
     pub start: Start,
-    /// Where SPS and PPS are told.
+    /// Where VPS, SPS and PPS are told.
     pub parameter_sets: ParameterSets,
+    /// How packets may travel.
+    pub transport: Transport,
+    /// Whether the SDP has format lines (`a=fmtp`).
+    pub fmtp: bool,
+    /// A DESCRIBE is answered so much later.
+    pub describe_delay: Duration,
     /// How a client proves who it is.
     pub auth: Auth,
     /// The account's name.
@@ -37,6 +47,9 @@ pub struct CamsimConfig {
     pub session_timeout: Duration,
     /// A camera answers 453 to a SETUP beyond this many sessions. `None`: no limit.
     pub max_sessions: Option<usize>,
+    /// Cameras that differ from the rest, by number. Of theirs `listen`, `control`, `cameras`, `session_timeout` and
+    /// `variants` mean nothing.
+    pub variants: BTreeMap<usize, CamsimConfig>,
 }
 
 impl Default for CamsimConfig {
@@ -50,14 +63,19 @@ impl Default for CamsimConfig {
             sub: Some(TierConfig::sized(640, 360)),
             fps: 15,
             gop: Duration::from_secs(2),
+            audio: None,
             delivery: Delivery::Live,
             start: Start::KeyFrame,
             parameter_sets: ParameterSets::Both,
+            transport: Transport::Any,
+            fmtp: true,
+            describe_delay: Duration::ZERO,
             auth: Auth::None,
             user: "admin".to_owned(),
             password: "camera".to_owned(),
             session_timeout: Duration::from_secs(60),
             max_sessions: None,
+            variants: BTreeMap::new(),
         }
     }
 }
@@ -89,7 +107,7 @@ impl CamsimConfig {
         for tier in [self.main, self.sub].into_iter().flatten() {
             tier.check()?;
         }
-        Ok(())
+        self.variants.values().try_for_each(Self::check)
     }
 }
 
@@ -103,13 +121,21 @@ pub struct TierConfig {
     /// Met truthfully: pictures too small are padded with filler data, key frames to about eight times the others.
     /// `None`: what the pictures need. A replay without it carries 1,000 kbit/s.
     pub bitrate_kbps: Option<u32>,
+    /// The encoded loops exist in 640x360 and 1280x720.
+    pub codec: VideoCodec,
 }
 
 impl TierConfig {
-    /// A picture of this size, with the bitrate it happens to need.
+    /// A picture of this size in H.264, with the bitrate it happens to need.
     #[must_use]
     pub const fn sized(width: usize, height: usize) -> Self {
-        Self { width, height, bitrate_kbps: None }
+        Self { width, height, bitrate_kbps: None, codec: VideoCodec::H264 }
+    }
+
+    /// The same in another codec.
+    #[must_use]
+    pub const fn coded(self, codec: VideoCodec) -> Self {
+        Self { codec, ..self }
     }
 
     /// The same with a bitrate.
@@ -118,8 +144,11 @@ impl TierConfig {
         Self { bitrate_kbps: Some(kbps), ..self }
     }
 
-    fn check(self) -> Result<(), ConfigError> {
+    pub(crate) fn check(self) -> Result<(), ConfigError> {
         let Self { width, height, .. } = self;
+        if self.codec.is_loop() && !LOOP_SIZES.contains(&(width, height)) {
+            return Err(ConfigError::LoopSize { width, height });
+        }
         let even = width.is_multiple_of(2) && height.is_multiple_of(2);
         if even && (160..=3840).contains(&width) && height >= width / 4 && height <= 2160 {
             Ok(())
@@ -147,7 +176,18 @@ pub enum Start {
     MidGop,
 }
 
-/// Where a client learns SPS and PPS.
+/// How packets may travel; what else a client asks for is refused with 461.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    /// Interleaved with the requests or over UDP, as the client likes.
+    Any,
+    /// Interleaved with the requests only.
+    Tcp,
+    /// RTP and RTCP over UDP only.
+    Udp,
+}
+
+/// Where a client learns VPS, SPS and PPS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ParameterSets {
     /// In the SDP and before each key frame.
@@ -179,6 +219,14 @@ pub enum ConfigError {
     /// Frame rate.
     #[error("{0} pictures a second; 1 to 60 are possible")]
     Fps(u32),
+    /// An encoded loop of another size than there is.
+    #[error("no encoded loop of {width}x{height}; there are 640x360 and 1280x720")]
+    LoopSize {
+        /// Pixels.
+        width: usize,
+        /// Pixels.
+        height: usize,
+    },
     /// Picture size.
     #[error(
         "a picture of {width}x{height}; both must be even, the width 160 to 3840, the height not below a quarter of it"
@@ -191,6 +239,9 @@ pub enum ConfigError {
     },
 }
 
+/// The sizes of the loops in `tests/fixtures`.
+pub(crate) const LOOP_SIZES: [(usize, usize); 2] = [(640, 360), (1280, 720)];
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -199,6 +250,11 @@ mod tests {
     fn impossible_cameras_are_refused() {
         let odd = CamsimConfig { sub: Some(TierConfig::sized(641, 360)), ..CamsimConfig::default() };
         assert_eq!(odd.check(), Err(ConfigError::Size { width: 641, height: 360 }));
+        let small = TierConfig::sized(320, 180).coded(VideoCodec::H265);
+        let small = CamsimConfig { sub: Some(small), ..CamsimConfig::default() };
+        let variants = BTreeMap::from([(2, small)]);
+        let one = CamsimConfig { variants, ..CamsimConfig::default() };
+        assert_eq!(one.check(), Err(ConfigError::LoopSize { width: 320, height: 180 }));
         let fast = CamsimConfig { fps: 100, ..CamsimConfig::default() };
         assert_eq!(fast.check(), Err(ConfigError::Fps(100)));
         let open =

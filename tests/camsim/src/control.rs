@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `GET /cameras` | every camera with its faults and counters |
 //! | `POST /cameras/{number or all}/faults/{word}` | a fault of [`Fault`](crate::Fault); answers the cameras' status |
+//! | `POST /cameras/{number or all}/key-frame` | the next picture of every session is a key frame |
 //! | `PUT /cameras/{number or all}/password` | the body is the account's new password |
 
 use std::sync::Arc;
@@ -29,6 +30,7 @@ pub(crate) fn spawn(listener: TcpListener, site: Arc<Site>, scope: &TaskScope) {
     let router = Router::new()
         .route("/cameras", get(status))
         .route("/cameras/{camera}/faults/{word}", post(fault))
+        .route("/cameras/{camera}/key-frame", post(key_frame))
         .route("/cameras/{camera}/password", put(password))
         .with_state(site);
     let shutdown = scope.shutdown();
@@ -49,11 +51,25 @@ async fn fault(State(site): State<Arc<Site>>, Path((camera, word)): Path<(String
     command(&site, &camera, &fault)
 }
 
+async fn key_frame(State(site): State<Arc<Site>>, Path(camera): Path<String>) -> Answer {
+    let cameras = named(&site, &camera)?;
+    cameras.iter().for_each(|camera| camera.wish_key_frame());
+    Ok(Json(cameras.into_iter().map(|camera| camera.status()).collect()))
+}
+
 async fn password(State(site): State<Arc<Site>>, Path(camera): Path<String>, password: String) -> Answer {
     command(&site, &camera, &Fault::Password(password))
 }
 
 fn command(site: &Site, camera: &str, fault: &Fault) -> Answer {
+    let cameras = named(site, camera)?;
+    for camera in &cameras {
+        camera.faults.send_modify(|faults| faults.add(fault.clone()));
+    }
+    Ok(Json(cameras.into_iter().map(|camera| camera.status()).collect()))
+}
+
+fn named<'a>(site: &'a Site, camera: &str) -> Result<Vec<&'a Arc<CameraState>>, (StatusCode, String)> {
     let cameras: Vec<&Arc<CameraState>> = if camera == "all" {
         site.cameras.iter().collect()
     } else {
@@ -63,10 +79,7 @@ fn command(site: &Site, camera: &str, fault: &Fault) -> Answer {
     if cameras.is_empty() {
         return Err((StatusCode::NOT_FOUND, format!("there is no camera {camera}\n")));
     }
-    for camera in &cameras {
-        camera.faults.send_modify(|faults| faults.add(fault.clone()));
-    }
-    Ok(Json(cameras.into_iter().map(|camera| camera.status()).collect()))
+    Ok(cameras)
 }
 
 fn bad(error: &dyn std::error::Error) -> (StatusCode, String) {

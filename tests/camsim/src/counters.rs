@@ -23,11 +23,13 @@ pub struct Counts {
     pub auth_failures: u64,
     /// Requests answered with 403 or above, 453 and 503 included.
     pub refusals: u64,
-    /// Access units sent, over all sessions.
+    /// Pictures sent, over all sessions.
     pub frames: u64,
+    /// Frames of sound sent, over all sessions.
+    pub audio_frames: u64,
     /// Key frames among them.
     pub key_frames: u64,
-    /// Access units a session missed because its client read too slowly.
+    /// Pictures a session missed because its client read too slowly.
     pub dropped: u64,
     /// RTP and RTCP bytes sent, with their interleaving headers.
     pub bytes: u64,
@@ -61,6 +63,7 @@ counters!(
     auth_failures,
     refusals,
     frames,
+    audio_frames,
     key_frames,
     dropped,
     bytes,

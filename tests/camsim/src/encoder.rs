@@ -1,3 +1,8 @@
+use std::{
+    collections::HashMap,
+    sync::{LazyLock, Mutex, PoisonError},
+};
+
 use bytes::Bytes;
 use openh264::{
     OpenH264API, Timestamp,
@@ -9,10 +14,12 @@ use openh264::{
 };
 
 use crate::{
+    codec::Syntax,
     config::{CamsimConfig, ParameterSets, TierConfig},
-    packets::packetize,
     padding::Padding,
+    payload::packetize,
     picture::{Canvas, Scene},
+    replay,
     sample::Picture,
 };
 
@@ -47,9 +54,12 @@ impl EncoderSettings {
     }
 }
 
-/// SPS and PPS, without start codes.
+/// VPS, SPS and PPS, without start codes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ParameterSetUnits {
+    pub(crate) syntax: Syntax,
+    /// Of H.265.
+    pub(crate) vps: Option<Bytes>,
     pub(crate) sps: Bytes,
     pub(crate) pps: Bytes,
 }
@@ -63,6 +73,8 @@ pub(crate) enum EncodeError {
     Picture(#[source] openh264::Error),
     #[error("the first picture brought no parameter sets")]
     NoParameterSets,
+    #[error("there is no encoded loop of this codec and size")]
+    NoLoop,
     #[error("the encoder's thread ended with a panic")]
     Gone,
 }
@@ -92,8 +104,10 @@ impl PictureEncoder {
             .num_threads(1);
         let encoder =
             Encoder::with_api_config(OpenH264API::from_source(), config).map_err(EncodeError::Settings)?;
-        let padding =
-            settings.tier.bitrate_kbps.map(|kbps| Padding::new(kbps, settings.fps, settings.gop_frames));
+        let padding = settings
+            .tier
+            .bitrate_kbps
+            .map(|kbps| Padding::new(Syntax::H264, kbps, settings.fps, settings.gop_frames));
         Ok(Self { encoder, padding, settings })
     }
 
@@ -113,7 +127,7 @@ impl PictureEncoder {
             let size = units.iter().map(Bytes::len).sum();
             units.extend(padding.fill(key, size));
         }
-        Ok(Picture { key, payloads: packetize(&units) })
+        Ok(Picture { key, payloads: packetize(Syntax::H264, &units) })
     }
 
     fn units(&mut self, canvas: &Canvas, key: bool, at_millis: u64) -> Result<Vec<Bytes>, EncodeError> {
@@ -142,13 +156,29 @@ impl PictureEncoder {
     }
 }
 
-/// The parameter sets of every encoder with these settings: one picture is encoded to learn them.
+/// The parameter sets of every stream with these settings, found once per process: a loop's in its first picture, an
+/// encoder's by encoding one.
 pub(crate) fn parameter_sets(settings: EncoderSettings) -> Result<ParameterSetUnits, EncodeError> {
+    static FOUND: LazyLock<Mutex<HashMap<EncoderSettings, ParameterSetUnits>>> =
+        LazyLock::new(Mutex::default);
+    if let Some(found) = FOUND.lock().unwrap_or_else(PoisonError::into_inner).get(&settings) {
+        return Ok(found.clone());
+    }
+    let found =
+        if settings.tier.codec.is_loop() { replay::parameter_sets(settings) } else { encoded_sets(settings) };
+    let found = found?;
+    FOUND.lock().unwrap_or_else(PoisonError::into_inner).insert(settings, found.clone());
+    Ok(found)
+}
+
+fn encoded_sets(settings: EncoderSettings) -> Result<ParameterSetUnits, EncodeError> {
     let size = (settings.tier.width, settings.tier.height);
     let units = PictureEncoder::new(settings)?.units(Scene::new(size, "", 0).still(), true, 0)?;
     let find = |kind: u8| units.iter().find(|unit| unit[0] & 0x1F == kind).cloned();
     match (find(NAL_SPS), find(NAL_PPS)) {
-        (Some(sps), Some(pps)) if sps.len() >= 4 => Ok(ParameterSetUnits { sps, pps }),
+        (Some(sps), Some(pps)) if sps.len() >= 4 => {
+            Ok(ParameterSetUnits { syntax: Syntax::H264, vps: None, sps, pps })
+        }
         _ => Err(EncodeError::NoParameterSets),
     }
 }

@@ -6,6 +6,8 @@
 //! ```text
 //! live    picture ─▶ encoder ─▶ packets ─▶ every session        one encoder per (camera, tier), only while watched
 //! replay  one encoded loop per tier, made once ─▶ each session  no encoder runs; no clock in the picture
+//! loops   H.265 and B-frames of tests/fixtures ─▶ each session  the same
+//! sound   a beep at every full second ─▶ each session           computed or of tests/fixtures
 //! ```
 //!
 //! A connection is `rtsp::connection` (the shell) around `rtsp::conversation` (pure).
@@ -14,6 +16,7 @@
 mod camera;
 mod camsim;
 pub mod clock;
+mod codec;
 mod config;
 mod control;
 mod counters;
@@ -23,15 +26,19 @@ mod font;
 mod live;
 mod packets;
 mod padding;
+mod payload;
 mod picture;
+mod reel;
 mod replay;
 mod rtsp;
 mod sample;
 mod session_budget;
+mod sound;
 
 pub use camera::CameraStatus;
 pub use camsim::{Camera, Camsim, StartError};
-pub use config::{Auth, CamsimConfig, ConfigError, Delivery, ParameterSets, Start, TierConfig};
+pub use codec::{AudioCodec, UnknownCodec, VideoCodec};
+pub use config::{Auth, CamsimConfig, ConfigError, Delivery, ParameterSets, Start, TierConfig, Transport};
 pub use counters::Counts;
 pub use fault::{Fault, UnknownFault};
 pub use sluice_ids::Tier;

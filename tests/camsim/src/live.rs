@@ -8,12 +8,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use sluice_ids::Tier;
 use sluice_runtime::{Clock, Shutdown};
 use tokio::sync::{Notify, broadcast};
 
 use crate::{
-    camera::CameraState,
-    config::{Start, TierConfig},
+    camera::{CameraState, TierState},
+    config::Start,
     encoder::{EncodeError, EncoderSettings, PictureEncoder},
     packets::ticks,
     picture::Scene,
@@ -44,26 +45,29 @@ impl Live {
     pub(crate) fn subscribe(&self, start: Start) -> broadcast::Receiver<Sample> {
         let samples = self.samples.subscribe();
         if start == Start::KeyFrame {
-            self.key_wanted.store(true, Relaxed);
+            self.wish_key_frame();
         }
         self.wake.notify_one();
         samples
+    }
+
+    /// The next picture is a key frame.
+    pub(crate) fn wish_key_frame(&self) {
+        self.key_wanted.store(true, Relaxed);
     }
 }
 
 /// The owner of one tier's encoder.
 pub(crate) struct LiveTask {
-    pub(crate) live: Arc<Live>,
     pub(crate) camera: Arc<CameraState>,
-    pub(crate) tier: TierConfig,
-    /// What stands in the picture.
-    pub(crate) title: String,
+    pub(crate) tier: Tier,
     pub(crate) clock: Clock,
     pub(crate) shutdown: Shutdown,
 }
 
 /// What a blocking thread is lent for one picture.
 struct Set {
+    settings: EncoderSettings,
     scene: Scene,
     encoder: PictureEncoder,
 }
@@ -71,9 +75,9 @@ struct Set {
 /// When pictures are due, and which of them are key frames.
 struct Schedule {
     fps: u32,
-    gop_frames: u64,
     start: Start,
     began: Instant,
+    began_ms: i64,
     first: u64,
     number: u64,
     since_key: u64,
@@ -81,51 +85,56 @@ struct Schedule {
 
 impl LiveTask {
     pub(crate) async fn run(self) {
+        let Some(tier) = self.camera.tier(self.tier) else { return };
         loop {
             tokio::select! { biased;
                 () = self.shutdown.requested() => return,
-                () = self.live.wake.notified() => {}
+                () = tier.live().wake.notified() => {}
             }
-            if let Err(error) = self.film().await {
+            if let Err(error) = self.film(tier).await {
                 tracing::error!(camera = %self.camera.name, error = %sluice_fault::chain(&error), "a camera cannot film");
             }
         }
     }
 
     /// Until nobody watches.
-    async fn film(&self) -> Result<(), EncodeError> {
-        if self.live.samples.receiver_count() == 0 {
+    async fn film(&self, tier: &TierState) -> Result<(), EncodeError> {
+        let live = tier.live();
+        if live.samples.receiver_count() == 0 {
             return Ok(());
         }
-        let settings = EncoderSettings::new(&self.camera.config, self.tier);
-        let scene = Scene::new((self.tier.width, self.tier.height), &self.title, self.camera.index);
-        let mut set = Set { scene, encoder: PictureEncoder::new(settings)? };
-        let mut schedule = Schedule::new(&settings, self.camera.config.start, &self.clock);
-        while self.live.samples.receiver_count() > 0 {
+        let fps = tier.settings().fps;
+        let mut set = self.set_up(tier.settings())?;
+        let mut schedule = Schedule::new(fps, self.camera.config.start, &self.clock);
+        while live.samples.receiver_count() > 0 {
             tokio::select! { biased;
                 () = self.shutdown.requested() => return Ok(()),
                 () = self.clock.sleep_until(Some(schedule.due())) => {}
             }
             let faults = self.camera.faults.borrow().clone();
-            if !faults.stalled {
-                let wanted = self.live.key_wanted.swap(false, Relaxed);
-                let key = schedule.key_due(wanted, faults.key_frames_withheld);
-                let at_ms = self.clock.unix_millis();
-                let (kept, picture) =
-                    self.shoot(set, key, (!faults.frozen).then_some(at_ms), schedule.millis()).await?;
+            if !faults.stalled && !faults.skips(schedule.number) {
+                let settings = EncoderSettings { fps, ..tier.settings_with(&faults) };
+                if settings != set.settings {
+                    set = self.set_up(settings)?;
+                }
+                let wanted = live.key_wanted.swap(false, Relaxed);
+                let key = schedule.key_due(wanted, faults.key_frames_withheld, settings.gop_frames);
+                let paint = (!faults.frozen).then(|| self.clock.unix_millis());
+                let (kept, picture) = self.shoot(set, key, paint, schedule.millis()).await?;
                 set = kept;
                 schedule.shot(picture.key);
-                let ticks = ticks(schedule.number, settings.fps);
                 // An error says that nobody watches any more.
-                let _ = self.live.samples.send(Sample {
-                    picture: Arc::new(picture),
-                    ticks,
-                    captured_at_ms: at_ms,
-                });
+                let _ = live.samples.send(schedule.sample(picture));
             }
             schedule.advance(self.clock.now());
         }
         Ok(())
+    }
+
+    fn set_up(&self, settings: EncoderSettings) -> Result<Set, EncodeError> {
+        let title = format!("{} {}", self.camera.name, self.tier);
+        let scene = Scene::new((settings.tier.width, settings.tier.height), &title, self.camera.index);
+        Ok(Set { settings, scene, encoder: PictureEncoder::new(settings)? })
     }
 
     /// One picture, off the runtime's threads: it takes milliseconds. Without a time the last picture is shot again.
@@ -153,12 +162,17 @@ impl LiveTask {
 }
 
 impl Schedule {
-    fn new(settings: &EncoderSettings, start: Start, clock: &Clock) -> Self {
-        let fps = settings.fps;
+    fn new(fps: u32, start: Start, clock: &Clock) -> Self {
+        let began_ms = clock.unix_millis();
         // Counted from 1970, so that a camera's timeline and GOP go on while nobody watches.
-        let first = u64::try_from(clock.unix_millis()).unwrap_or(0) * u64::from(fps) / 1_000;
-        let gop_frames = settings.gop_frames;
-        Self { fps, gop_frames, start, began: clock.now(), first, number: first, since_key: gop_frames }
+        let first = u64::try_from(began_ms).unwrap_or(0) * u64::from(fps) / 1_000;
+        Self { fps, start, began: clock.now(), began_ms, first, number: first, since_key: u64::MAX }
+    }
+
+    /// When the picture was due, not when a busy machine came to it: the timeline of a sound card is as steady.
+    fn sample(&self, picture: Picture) -> Sample {
+        let captured_at_ms = self.began_ms + i64::try_from(self.millis()).unwrap_or(0);
+        Sample { picture: Arc::new(picture), ticks: ticks(self.number, self.fps), captured_at_ms }
     }
 
     fn due(&self) -> Instant {
@@ -170,18 +184,18 @@ impl Schedule {
         (self.number - self.first) * 1_000 / u64::from(self.fps)
     }
 
-    fn key_due(&self, wanted: bool, withheld: bool) -> bool {
+    fn key_due(&self, wanted: bool, withheld: bool, gop_frames: u64) -> bool {
         if withheld {
             return false;
         }
         match self.start {
-            Start::KeyFrame => wanted || self.since_key >= self.gop_frames,
-            Start::MidGop => self.number.is_multiple_of(self.gop_frames),
+            Start::KeyFrame => wanted || self.since_key >= gop_frames,
+            Start::MidGop => wanted || self.number.is_multiple_of(gop_frames),
         }
     }
 
     fn shot(&mut self, key: bool) {
-        self.since_key = if key { 1 } else { self.since_key + 1 };
+        self.since_key = if key { 1 } else { self.since_key.saturating_add(1) };
     }
 
     /// To the next picture; what a busy machine made us miss is not made up for.

@@ -4,7 +4,10 @@ use std::{io::Write as _, net::SocketAddr, process::ExitCode, time::Duration};
 
 use anyhow::{Context as _, Result, bail};
 use clap::{Parser, ValueEnum};
-use sluice_camsim::{Auth, Camsim, CamsimConfig, Delivery, ParameterSets, Start, Tier, TierConfig};
+use sluice_camsim::{
+    AudioCodec, Auth, Camsim, CamsimConfig, Delivery, ParameterSets, Start, Tier, TierConfig, Transport,
+    VideoCodec,
+};
 use sluice_telemetry::LogFormat;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -12,7 +15,8 @@ use tokio::signal::unix::{SignalKind, signal};
 ///
 /// Faults on command, when --control is given:
 ///   curl -X POST http://CONTROL/cameras/1/faults/WORD   (or /cameras/all/...)
-///   WORD: stall, freeze, drop, refuse-453, refuse-503, offline, wrong-password, withhold-key-frames, restore
+///   WORD: stall, freeze, drop, refuse-453, refuse-503, offline, wrong-password, withhold-key-frames, resize, stutter,
+///   ssrc-change, clock-jump[:SECONDS], timestamp-jump[:SECONDS], timestamp-back[:SECONDS], restore
 ///   curl -X PUT http://CONTROL/cameras/1/password -d NEW
 ///   curl http://CONTROL/cameras
 #[derive(Debug, Parser)]
@@ -48,6 +52,18 @@ struct Args {
     /// Another bitrate for the big picture.
     #[arg(long)]
     main_bitrate_kbps: Option<u32>,
+    /// Codec of both pictures: h264, h265, h264-bframes, h265-bframes; all but the first are loops without a clock.
+    #[arg(long, default_value = "h264")]
+    codec: VideoCodec,
+    /// Another codec for the big picture.
+    #[arg(long)]
+    main_codec: Option<VideoCodec>,
+    /// A beep every second in pcmu, pcma, aac, latm or opus; none when not given.
+    #[arg(long, value_parser = sound)]
+    audio: Option<Sound>,
+    /// How packets may travel.
+    #[arg(long, value_enum, default_value_t = TransportArg::Any)]
+    transport: TransportArg,
     /// Send one encoded loop to everybody: cheap, without a clock in the picture.
     #[arg(long)]
     replay: bool,
@@ -91,6 +107,21 @@ enum SetsArg {
     Both,
     InBand,
     Sdp,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum TransportArg {
+    Any,
+    Tcp,
+    Udp,
+}
+
+/// A codec, or the word `none`.
+#[derive(Debug, Clone, Copy)]
+struct Sound(Option<AudioCodec>);
+
+fn sound(word: &str) -> Result<Sound, sluice_camsim::UnknownCodec> {
+    if word == "none" { Ok(Sound(None)) } else { word.parse().map(|codec| Sound(Some(codec))) }
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -147,10 +178,18 @@ fn config(args: Args) -> Result<CamsimConfig> {
         control: args.control,
         cameras: args.cameras,
         name: args.name,
-        main: tier(&args.main, args.main_bitrate_kbps.or(args.bitrate_kbps)).context("--main")?,
-        sub: tier(&args.sub, args.bitrate_kbps).context("--sub")?,
+        main: tier(&args.main, args.main_bitrate_kbps.or(args.bitrate_kbps))
+            .context("--main")?
+            .map(|tier| tier.coded(args.main_codec.unwrap_or(args.codec))),
+        sub: tier(&args.sub, args.bitrate_kbps).context("--sub")?.map(|tier| tier.coded(args.codec)),
         fps: args.fps,
         gop,
+        audio: args.audio.and_then(|sound| sound.0),
+        transport: match args.transport {
+            TransportArg::Any => Transport::Any,
+            TransportArg::Tcp => Transport::Tcp,
+            TransportArg::Udp => Transport::Udp,
+        },
         delivery: if args.replay { Delivery::Replay } else { Delivery::Live },
         start: match args.start {
             StartArg::KeyFrame => Start::KeyFrame,
@@ -170,6 +209,7 @@ fn config(args: Args) -> Result<CamsimConfig> {
         password: args.password,
         session_timeout: Duration::from_secs(args.session_timeout.max(1)),
         max_sessions: args.max_sessions,
+        ..CamsimConfig::default()
     })
 }
 

@@ -1,48 +1,40 @@
-use bytes::{BufMut as _, Bytes, BytesMut};
+use bytes::{BufMut as _, BytesMut};
 
 use crate::sample::{CLOCK_RATE, Sample};
 
-/// RTP payload type of the video line.
-pub(crate) const PAYLOAD_TYPE: u8 = 96;
-/// Largest RTP payload, as of a camera on Ethernet.
-const MAX_PAYLOAD: usize = 1_400;
 /// 1900 to 1970 in seconds: NTP's epoch before Unix's.
-const NTP_OFFSET_S: u64 = 2_208_988_800;
+const NTP_OFFSET_S: i64 = 2_208_988_800;
 
-/// Cuts NAL units into RTP payloads: each alone where it fits, FU-A where not (RFC 6184 §5.6, §5.8).
-pub(crate) fn packetize(nals: &[Bytes]) -> Vec<Bytes> {
-    let mut payloads = Vec::new();
-    for nal in nals.iter().filter(|nal| !nal.is_empty()) {
-        if nal.len() <= MAX_PAYLOAD {
-            payloads.push(nal.clone());
-        } else {
-            fragment(nal, &mut payloads);
-        }
-    }
-    payloads
+/// How a line looks on the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Format {
+    /// RTP payload type.
+    pub(crate) payload_type: u8,
+    /// Ticks in a second.
+    pub(crate) clock_rate: u32,
+    /// Whether the last packet of a sample has the marker bit; of G.711 and Opus it would begin a talk spurt.
+    pub(crate) marks: bool,
 }
 
-fn fragment(nal: &Bytes, payloads: &mut Vec<Bytes>) {
-    let (indicator, kind) = (nal[0] & 0xE0 | 28, nal[0] & 0x1F);
-    let pieces = (nal.len() - 1).div_ceil(MAX_PAYLOAD - 2);
-    for (index, piece) in nal[1..].chunks(MAX_PAYLOAD - 2).enumerate() {
-        let start = u8::from(index == 0) << 7;
-        let end = u8::from(index + 1 == pieces) << 6;
-        let mut payload = BytesMut::with_capacity(piece.len() + 2);
-        payload.put_u8(indicator);
-        payload.put_u8(start | end | kind);
-        payload.extend_from_slice(piece);
-        payloads.push(payload.freeze());
-    }
+/// Every line of pictures.
+pub(crate) const VIDEO: Format = Format { payload_type: 96, clock_rate: CLOCK_RATE as u32, marks: true };
+
+/// What an RTP stream begins with: rolled, then promised by PLAY.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Beginning {
+    pub(crate) ssrc: u32,
+    pub(crate) sequence: u16,
+    pub(crate) timestamp: u32,
 }
 
-/// One session's RTP stream: its own SSRC, sequence and timestamp base.
+/// One line's RTP stream of one session.
 #[derive(Debug)]
 pub(crate) struct RtpStream {
+    format: Format,
     ssrc: u32,
     sequence: u16,
     first_timestamp: u32,
-    /// Ticks of the first sample, once it is known: it gets `first_timestamp`.
+    /// Ticks that get `first_timestamp`, once they are known.
     first_ticks: Option<u64>,
     /// Interleaved channel of RTP; RTCP has the next one.
     channel: u8,
@@ -51,19 +43,47 @@ pub(crate) struct RtpStream {
 }
 
 impl RtpStream {
-    /// A stream whose first packet carries `sequence` and `first_timestamp`, as PLAY promised.
-    pub(crate) const fn new(channel: u8, ssrc: u32, sequence: u16, first_timestamp: u32) -> Self {
-        Self { ssrc, sequence, first_timestamp, first_ticks: None, channel, packets: 0, octets: 0 }
+    /// A stream as it was promised.
+    pub(crate) const fn new(format: Format, channel: u8, beginning: Beginning) -> Self {
+        let Beginning { ssrc, sequence, timestamp } = beginning;
+        Self {
+            format,
+            ssrc,
+            sequence,
+            first_timestamp: timestamp,
+            first_ticks: None,
+            channel,
+            packets: 0,
+            octets: 0,
+        }
     }
 
-    /// Appends the packets of `sample`, interleaved (RFC 2326 §10.12); the last one has the marker bit.
+    /// Before the first sample: the promised timestamp is that of `origin_ms`, common to all lines of a session.
+    pub(crate) fn anchor(&mut self, sample: &Sample, origin_ms: i64) {
+        let since = (sample.captured_at_ms - origin_ms) * i64::from(self.format.clock_rate) / 1_000;
+        self.first_ticks.get_or_insert(sample.ticks.wrapping_sub_signed(since));
+    }
+
+    /// Timestamps leap by `seconds` from the next sample on.
+    pub(crate) fn leap(&mut self, seconds: i64) {
+        let ticks = seconds.wrapping_mul(i64::from(self.format.clock_rate));
+        self.first_timestamp = self.first_timestamp.wrapping_add(ticks as u32);
+    }
+
+    /// From the next packet on another source with another beginning; the timeline of ticks stays.
+    pub(crate) fn replace(&mut self, beginning: Beginning) {
+        let first_ticks = self.first_ticks;
+        *self = Self { first_ticks, ..Self::new(self.format, self.channel, beginning) };
+    }
+
+    /// Appends the packets of `sample`, interleaved (RFC 2326 §10.12).
     pub(crate) fn write(&mut self, sample: &Sample, out: &mut BytesMut) {
         let timestamp = self.timestamp(sample.ticks);
         let last = sample.picture.payloads.len().saturating_sub(1);
         for (index, payload) in sample.picture.payloads.iter().enumerate() {
             self.interleave(0, 12 + payload.len(), out);
             out.put_u8(0x80);
-            out.put_u8(u8::from(index == last) << 7 | PAYLOAD_TYPE);
+            out.put_u8(u8::from(self.format.marks && index == last) << 7 | self.format.payload_type);
             out.put_u16(self.sequence);
             out.put_u32(timestamp);
             out.put_u32(self.ssrc);
@@ -74,27 +94,28 @@ impl RtpStream {
         }
     }
 
-    /// Appends a sender report and its CNAME (RFC 3550 §6.4.1, §6.5) that ties `sample`'s ticks to the wall clock.
-    pub(crate) fn write_report(&mut self, sample: &Sample, out: &mut BytesMut) {
-        // Seven bytes of item and one zero that ends the list: a whole number of words.
-        const CNAME: &[u8; 5] = b"video";
+    /// Appends a sender report and its CNAME (RFC 3550 §6.4.1, §6.5) that ties `sample`'s ticks to the wall clock,
+    /// which is `clock_off_ms` off. The name is the same on all lines: they belong together.
+    pub(crate) fn write_report(&mut self, sample: &Sample, clock_off_ms: i64, out: &mut BytesMut) {
+        // Eight bytes of item and four zeros that end the list: a whole number of words.
+        const CNAME: &[u8; 6] = b"camera";
         let timestamp = self.timestamp(sample.ticks);
-        let millis = u64::try_from(sample.captured_at_ms).unwrap_or(0);
-        self.interleave(1, 28 + 16, out);
+        let millis = sample.captured_at_ms + clock_off_ms;
+        self.interleave(1, 28 + 20, out);
         out.put_slice(&[0x80, 200]);
         out.put_u16(6);
         out.put_u32(self.ssrc);
-        out.put_u32((millis / 1_000 + NTP_OFFSET_S) as u32);
-        out.put_u32(((millis % 1_000) * (1 << 32) / 1_000) as u32);
+        out.put_u32((millis.div_euclid(1_000) + NTP_OFFSET_S) as u32);
+        out.put_u32((millis.rem_euclid(1_000) as u64 * (1 << 32) / 1_000) as u32);
         out.put_u32(timestamp);
         out.put_u32(self.packets);
         out.put_u32(self.octets);
         out.put_slice(&[0x81, 202]);
-        out.put_u16(3);
+        out.put_u16(4);
         out.put_u32(self.ssrc);
         out.put_slice(&[1, CNAME.len() as u8]);
         out.put_slice(CNAME);
-        out.put_u8(0);
+        out.put_bytes(0, 4);
     }
 
     fn timestamp(&mut self, ticks: u64) -> u32 {
@@ -118,38 +139,23 @@ pub(crate) fn ticks(number: u64, fps: u32) -> u64 {
 mod tests {
     use std::sync::Arc;
 
-    use proptest::prelude::*;
+    use bytes::Bytes;
 
     use super::*;
     use crate::sample::Picture;
-
-    proptest! {
-        #[test]
-        fn every_unit_comes_back_whole(length in 1..20_000_usize, kind in 1..24_u8) {
-            let mut nal = vec![0x60 | kind];
-            nal.extend((1..length).map(|index| index as u8));
-            let payloads = packetize(&[Bytes::from(nal.clone())]);
-            prop_assert!(payloads.iter().all(|payload| payload.len() <= MAX_PAYLOAD));
-            let whole = if payloads.len() == 1 {
-                payloads[0].to_vec()
-            } else {
-                let mut whole = vec![payloads[0][0] & 0xE0 | payloads[0][1] & 0x1F];
-                whole.extend(payloads.iter().flat_map(|payload| payload[2..].to_vec()));
-                prop_assert!(payloads[0][1] & 0x80 != 0 && payloads.last().unwrap()[1] & 0x40 != 0);
-                whole
-            };
-            prop_assert_eq!(whole, nal);
-        }
-    }
 
     fn sample(ticks: u64, sizes: &[usize]) -> Sample {
         let payloads = sizes.iter().map(|&size| Bytes::from(vec![0x41; size])).collect();
         Sample { picture: Arc::new(Picture { key: false, payloads }), ticks, captured_at_ms: 1_500 }
     }
 
+    const fn beginning(sequence: u16, timestamp: u32) -> Beginning {
+        Beginning { ssrc: 7, sequence, timestamp }
+    }
+
     #[test]
     fn sequence_and_timestamp_go_on_across_their_wrap() {
-        let mut stream = RtpStream::new(0, 7, 0xFFFF, u32::MAX);
+        let mut stream = RtpStream::new(VIDEO, 0, beginning(0xFFFF, u32::MAX));
         let mut out = BytesMut::new();
         stream.write(&sample(900_000, &[10, 20]), &mut out);
         stream.write(&sample(906_000, &[30]), &mut out);
@@ -167,13 +173,31 @@ mod tests {
 
     #[test]
     fn a_sender_report_ties_ticks_to_ntp() {
-        let mut stream = RtpStream::new(2, 7, 0, 100);
+        let mut stream = RtpStream::new(VIDEO, 2, beginning(0, 100));
         let mut out = BytesMut::new();
-        stream.write_report(&sample(0, &[]), &mut out);
-        assert_eq!(out[..6], [b'$', 3, 0, 44, 0x80, 200]);
-        assert_eq!(out[12..16], (2_208_988_801_u32).to_be_bytes());
+        stream.write_report(&sample(0, &[]), 3_000, &mut out);
+        assert_eq!(out[..6], [b'$', 3, 0, 48, 0x80, 200]);
+        assert_eq!(out[12..16], (2_208_988_804_u32).to_be_bytes());
         assert_eq!(out[16..20], (1_u32 << 31).to_be_bytes());
         assert_eq!(out[20..24], 100_u32.to_be_bytes());
-        assert_eq!(out.len(), 4 + 44);
+        assert_eq!(out.len(), 4 + 48);
+    }
+
+    #[test]
+    fn lines_of_one_session_have_one_origin_and_leap_together() {
+        let sound = Format { payload_type: 0, clock_rate: 8_000, marks: false };
+        let mut stream = RtpStream::new(sound, 2, beginning(0, 1_000));
+        let mut out = BytesMut::new();
+        stream.anchor(&sample(77, &[]), 1_490);
+        stream.write(&sample(77, &[10]), &mut out);
+        assert_eq!((out[5], &out[8..12]), (0, &1_080_u32.to_be_bytes()[..]), "10 ms behind the origin");
+        stream.leap(-3);
+        out.clear();
+        stream.write(&sample(77 + 160, &[10]), &mut out);
+        assert_eq!(out[8..12], (1_240_u32.wrapping_sub(24_000)).to_be_bytes());
+        stream.replace(Beginning { ssrc: 8, sequence: 5, timestamp: 0 });
+        out.clear();
+        stream.write(&sample(77 + 320, &[10]), &mut out);
+        assert_eq!((out[15], &out[6..8]), (8, &[0, 5][..]));
     }
 }

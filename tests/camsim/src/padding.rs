@@ -1,5 +1,7 @@
 use bytes::{BufMut as _, Bytes, BytesMut};
 
+use crate::codec::Syntax;
+
 /// A key frame is sized as this many of the others: what cameras show at a two-second GOP.
 const KEY_WEIGHT: f64 = 8.0;
 /// One filler unit; below the size of an RTP packet, here and on its way to a browser, so that none is fragmented.
@@ -11,6 +13,7 @@ const MIN_FILLER: usize = 4;
 /// What the encoder overspent is saved from the filling that follows.
 #[derive(Debug)]
 pub(crate) struct Padding {
+    syntax: Syntax,
     bytes_per_weight: f64,
     owed: f64,
     debt_limit: f64,
@@ -18,35 +21,41 @@ pub(crate) struct Padding {
 
 impl Padding {
     /// For `kbps` at `fps` with a key frame every `gop_frames`.
-    pub(crate) fn new(kbps: u32, fps: u32, gop_frames: u64) -> Self {
+    pub(crate) fn new(syntax: Syntax, kbps: u32, fps: u32, gop_frames: u64) -> Self {
         let bytes_per_second = f64::from(kbps) * 125.0;
         let gop_seconds = gop_frames as f64 / f64::from(fps);
         let weights = gop_frames as f64 - 1.0 + KEY_WEIGHT;
         Self {
+            syntax,
             bytes_per_weight: bytes_per_second * gop_seconds / weights,
             owed: 0.0,
             debt_limit: 2.0 * bytes_per_second,
         }
     }
 
-    /// The filler units (H.264 §7.3.2.7) to send behind a picture of `size` bytes.
+    /// The filler units (H.264 §7.3.2.7, H.265 §7.3.2.8) to send behind a picture of `size` bytes, one as long as the
+    /// other: a picture of many packets then has no runt among them.
     pub(crate) fn fill(&mut self, key: bool, size: usize) -> Vec<Bytes> {
         self.owed += self.bytes_per_weight * if key { KEY_WEIGHT } else { 1.0 } - size as f64;
         self.owed = self.owed.max(-self.debt_limit);
-        let mut units = Vec::new();
-        while self.owed >= MIN_FILLER as f64 {
-            let length = (self.owed as usize).min(MAX_FILLER);
-            self.owed -= length as f64;
-            units.push(filler(length));
+        if self.owed < MIN_FILLER as f64 {
+            return Vec::new();
         }
-        units
+        let owed = self.owed as usize;
+        self.owed -= owed as f64;
+        let units = owed.div_ceil(MAX_FILLER);
+        (0..units).map(|unit| filler(self.syntax, owed / units + usize::from(unit < owed % units))).collect()
     }
 }
 
-fn filler(length: usize) -> Bytes {
+fn filler(syntax: Syntax, length: usize) -> Bytes {
+    let header: &[u8] = match syntax {
+        Syntax::H264 => &[12],
+        Syntax::H265 => &[38 << 1, 1],
+    };
     let mut unit = BytesMut::with_capacity(length);
-    unit.put_u8(12);
-    unit.put_bytes(0xFF, length - 2);
+    unit.put_slice(header);
+    unit.put_bytes(0xFF, length - header.len() - 1);
     unit.put_u8(0x80);
     unit.freeze()
 }
@@ -61,31 +70,37 @@ mod tests {
 
     #[test]
     fn the_bitrate_is_met_whatever_the_encoder_did() {
-        for (key, other) in [(100, 10), (40_000, 3_000), (20_000, 4_000)] {
-            let mut padding = Padding::new(1_000, 25, 50);
-            let bytes = sent(
-                &mut padding,
-                (0..500).map(|index| if index % 50 == 0 { (true, key) } else { (false, other) }),
-            );
-            let wanted = 20.0 * 125_000.0;
-            assert!((bytes as f64 - wanted).abs() < wanted * 0.02, "{bytes} of {wanted}");
+        for syntax in [Syntax::H264, Syntax::H265] {
+            for (key, other) in [(100, 10), (40_000, 3_000), (20_000, 4_000)] {
+                let mut padding = Padding::new(syntax, 1_000, 25, 50);
+                let bytes = sent(
+                    &mut padding,
+                    (0..500).map(|index| if index % 50 == 0 { (true, key) } else { (false, other) }),
+                );
+                let wanted = 20.0 * 125_000.0;
+                assert!((bytes as f64 - wanted).abs() < wanted * 0.02, "{bytes} of {wanted}");
+            }
         }
     }
 
     #[test]
     fn key_frames_are_eight_times_the_others() {
-        let mut padding = Padding::new(1_000, 25, 50);
+        let mut padding = Padding::new(Syntax::H264, 1_000, 25, 50);
         let key = sent(&mut padding, [(true, 500)].into_iter());
         let other = sent(&mut padding, [(false, 50)].into_iter());
         assert!((7.9..8.1).contains(&(key as f64 / other as f64)));
     }
 
     #[test]
-    fn a_filler_unit_fits_a_packet_and_ends_with_its_stop_bit() {
-        for unit in Padding::new(8_000, 25, 50).fill(true, 0) {
-            assert!(
-                unit.len() <= MAX_FILLER && unit[0] == 12 && unit[1] == 0xFF && unit.last() == Some(&0x80)
-            );
+    fn filler_units_fit_a_packet_are_of_one_length_and_end_with_their_stop_bit() {
+        for (syntax, header) in [(Syntax::H264, &[12, 0xFF][..]), (Syntax::H265, &[76, 1, 0xFF])] {
+            let units = Padding::new(syntax, 8_000, 25, 50).fill(true, 0);
+            let longest = units.iter().map(Bytes::len).max().unwrap();
+            assert!(longest <= MAX_FILLER && units.len() > 10);
+            for unit in units {
+                assert!(unit.starts_with(header) && unit.last() == Some(&0x80));
+                assert!(longest - unit.len() <= 1, "{} beside {longest}", unit.len());
+            }
         }
     }
 }

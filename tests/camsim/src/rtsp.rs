@@ -1,8 +1,10 @@
-//! RTSP 1.0 (RFC 2326) over TCP with interleaved media.
+//! RTSP 1.0 (RFC 2326) over TCP, with media interleaved or over UDP.
 
 mod auth;
 mod connection;
 mod conversation;
+mod playing;
+mod route;
 mod sdp;
 
 use std::{sync::Arc, time::Duration};

@@ -14,16 +14,16 @@ use tokio::{
         TcpStream,
         tcp::{OwnedReadHalf, OwnedWriteHalf},
     },
-    sync::{broadcast, watch},
+    sync::watch,
 };
 
-use super::conversation::{Answer, Chance, Conversation, Order, Then, bad_request};
+use super::{
+    conversation::{Answer, Chance, Conversation, Then, bad_request},
+    playing::{Event, Playing, roll},
+};
 use crate::{
-    camera::{CameraState, Footage, Site},
-    config::Start,
+    camera::{CameraState, Line, Site},
     fault::Faults,
-    packets::RtpStream,
-    replay::Cursor,
     sample::Sample,
 };
 
@@ -31,8 +31,6 @@ use crate::{
 const MAX_REQUEST: usize = 64 * 1024;
 /// A client that does not read for this long is gone.
 const WRITE_DEADLINE: Duration = Duration::from_secs(10);
-/// RFC 3550 §6.2: the least time between reports.
-const REPORT_EVERY: Duration = Duration::from_secs(5);
 
 /// One client, until either side ends it.
 pub(super) struct Connection {
@@ -59,32 +57,6 @@ struct Watched {
     drops: u64,
 }
 
-/// A session that is sent media.
-struct Playing {
-    camera: Arc<CameraState>,
-    media: Media,
-    faults: watch::Receiver<Faults>,
-    rtp: RtpStream,
-    gate: Gate,
-    report_at: Instant,
-    buffer: BytesMut,
-}
-
-enum Media {
-    Live(broadcast::Receiver<Sample>),
-    Replay(Cursor),
-}
-
-/// Which pictures may pass.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Gate {
-    /// None before a key frame.
-    KeyFrame,
-    /// None before one that is not a key frame: the middle of a GOP.
-    MidGop,
-    Open,
-}
-
 /// Why a connection ends.
 #[derive(Debug, thiserror::Error)]
 enum End {
@@ -100,22 +72,23 @@ enum End {
     Io(#[from] io::Error),
 }
 
-enum Event {
+enum Happened {
     Read(usize),
-    Sample(Sample),
+    Media(Event),
 }
 
 impl Connection {
     pub(super) fn new(stream: TcpStream, site: Arc<Site>, clock: Clock) -> Self {
         // Pictures must not wait for acknowledgements; an error only costs latency.
         let _ = stream.set_nodelay(true);
+        let ends = stream.local_addr().and_then(|local| Ok((local.ip(), stream.peer_addr()?.ip())));
         let (reader, half) = stream.into_split();
         let timeout = site.config.session_timeout;
         Self {
             reader,
             writer: Writer { half, clock },
             received: BytesMut::with_capacity(4 * 1024),
-            conversation: Conversation::new(site, roll()),
+            conversation: Conversation::new(site, chances(), ends.ok()),
             watched: None,
             playing: None,
             heard_at: clock.now(),
@@ -144,17 +117,18 @@ impl Connection {
             let deadline = self.heard_at + self.timeout;
             let event = tokio::select! { biased;
                 () = dropped(&mut self.watched) => return Err(End::Dropped),
-                read = self.reader.read_buf(&mut self.received) => Event::Read(read?),
-                sample = next_sample(&mut self.playing) => Event::Sample(sample),
+                read = self.reader.read_buf(&mut self.received) => Happened::Read(read?),
+                event = next_event(&mut self.playing) => Happened::Media(event),
                 () = self.clock.sleep_until(Some(deadline)) => return Err(End::Silent),
             };
             match event {
-                Event::Read(0) => return Err(End::Closed),
-                Event::Read(_) => {
+                Happened::Read(0) => return Err(End::Closed),
+                Happened::Media(Event::Heard) => self.heard_at = self.clock.now(),
+                Happened::Media(Event::Sample(line, sample)) => self.send(line, &sample).await?,
+                Happened::Read(_) => {
                     self.heard_at = self.clock.now();
                     self.take_messages().await?;
                 }
-                Event::Sample(sample) => self.send(&sample).await?,
             }
         }
     }
@@ -179,36 +153,40 @@ impl Connection {
     }
 
     async fn answer(&mut self, request: &Request<Vec<u8>>) -> Result<(), End> {
-        let Answer { response, then, camera } = self.conversation.handle(request);
+        let Answer { response, then, camera, delay } = self.conversation.handle(request);
         if let Some(camera) = camera.filter(|_| self.watched.is_none()) {
             let faults = camera.faults.subscribe();
-            let drops = faults.borrow().drops;
+            let drops = faults.borrow().events.drops;
             self.watched = Some(Watched { camera, faults, drops });
+        }
+        if !delay.is_zero() {
+            tokio::select! { biased;
+                () = dropped(&mut self.watched) => return Err(End::Dropped),
+                () = self.clock.sleep(delay) => {}
+            }
         }
         if let Some(response) = response {
             self.writer.respond(&response).await?;
         }
         match then {
             Then::GoOn => {}
-            Then::Play(order) => self.playing = Playing::begin(&order, self.clock),
+            Then::Play(order) => self.playing = Playing::begin(order, self.clock).await,
             Then::StopPlaying => self.playing = None,
             Then::Close => return Err(End::Dropped),
         }
         Ok(())
     }
 
-    async fn send(&mut self, sample: &Sample) -> Result<(), End> {
+    async fn send(&mut self, line: Line, sample: &Sample) -> Result<(), End> {
         let Some(playing) = &mut self.playing else { return Ok(()) };
-        if !playing.admit(sample) {
-            return Ok(());
+        let Some(packed) = playing.pack(line, sample, self.clock.now()) else { return Ok(()) };
+        match packed.datagrams {
+            Some(datagrams) => {
+                datagrams.send(packed.bytes).await;
+                Ok(())
+            }
+            None => self.writer.write(packed.bytes).await,
         }
-        playing.pack(sample, self.clock.now());
-        // Counted first: who has received a picture finds it counted.
-        let counters = &playing.camera.counters;
-        counters.bytes.add(playing.buffer.len() as u64);
-        counters.frames.count();
-        counters.key_frames.add(u64::from(sample.picture.key));
-        self.writer.write(&playing.buffer).await
     }
 }
 
@@ -227,100 +205,27 @@ impl Writer {
     }
 }
 
-impl Playing {
-    fn begin(order: &Order, clock: Clock) -> Option<Self> {
-        let camera = Arc::clone(&order.camera);
-        let start = camera.config.start;
-        let media = match &camera.tier(order.tier)?.footage {
-            Footage::Live(live) => Media::Live(live.subscribe(start)),
-            Footage::Replay(reel) => Media::Replay(Cursor::new(Arc::clone(reel), clock, start)),
-        };
-        camera.counters.playing.count();
-        Some(Self {
-            media,
-            faults: camera.faults.subscribe(),
-            camera,
-            rtp: RtpStream::new(order.channel, order.ssrc, order.sequence, order.timestamp),
-            gate: if start == Start::KeyFrame { Gate::KeyFrame } else { Gate::MidGop },
-            report_at: clock.now(),
-            buffer: BytesMut::new(),
-        })
-    }
-
-    async fn next(&mut self) -> Sample {
-        match &mut self.media {
-            Media::Replay(cursor) => cursor.next(&self.faults).await,
-            Media::Live(samples) => loop {
-                match samples.recv().await {
-                    Ok(sample) => return sample,
-                    Err(broadcast::error::RecvError::Lagged(missed)) => {
-                        self.camera.counters.dropped.add(missed);
-                        self.gate = Gate::KeyFrame;
-                    }
-                    Err(broadcast::error::RecvError::Closed) => pending().await,
-                }
-            },
-        }
-    }
-
-    fn admit(&mut self, sample: &Sample) -> bool {
-        let faults = self.faults.borrow();
-        if faults.stalled {
-            return false;
-        }
-        if faults.key_frames_withheld {
-            return !sample.picture.key;
-        }
-        let passes = match self.gate {
-            Gate::KeyFrame => sample.picture.key,
-            Gate::MidGop => !sample.picture.key,
-            Gate::Open => true,
-        };
-        if passes {
-            self.gate = Gate::Open;
-        }
-        passes
-    }
-
-    fn pack(&mut self, sample: &Sample, now: Instant) {
-        self.buffer.clear();
-        if now >= self.report_at {
-            self.report_at = now + REPORT_EVERY;
-            self.rtp.write_report(sample, &mut self.buffer);
-        }
-        self.rtp.write(sample, &mut self.buffer);
-    }
-}
-
-impl Drop for Playing {
-    fn drop(&mut self) {
-        self.camera.counters.playing.release();
-    }
-}
-
 /// Resolves when the watched camera drops its clients.
 async fn dropped(watched: &mut Option<Watched>) {
     let Some(watched) = watched else { return pending().await };
     let drops = watched.drops;
-    if watched.faults.wait_for(|faults| faults.drops != drops).await.is_err() {
+    if watched.faults.wait_for(|faults| faults.events.drops != drops).await.is_err() {
         pending::<()>().await;
     }
 }
 
-async fn next_sample(playing: &mut Option<Playing>) -> Sample {
+async fn next_event(playing: &mut Option<Playing>) -> Event {
     match playing {
         Some(playing) => playing.next().await,
         None => pending().await,
     }
 }
 
-fn roll() -> Chance {
-    let word = || u32::from_be_bytes(random_bytes());
+fn chances() -> Chance {
     Chance {
         nonce: hex::encode(random_bytes::<16>()),
-        session: format!("{:08X}", word()),
-        ssrc: word(),
-        sequence: u16::from_be_bytes(random_bytes()),
-        timestamp: word(),
+        session: hex::encode_upper(random_bytes::<4>()),
+        video: roll(),
+        audio: roll(),
     }
 }

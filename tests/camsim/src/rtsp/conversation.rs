@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use rtsp_types::{
     HeaderName, Method, Request, Response, ResponseBuilder, StatusCode, Version,
@@ -11,16 +11,19 @@ use sluice_ids::Tier;
 
 use super::{
     auth::{self, Account, Verdict},
+    route::{Offer, Ports, Route},
     sdp,
 };
 use crate::{
-    camera::{CameraState, Site},
+    camera::{CameraState, Line, Site, Target},
+    packets::Beginning,
     session_budget::Place,
 };
 
 const METHODS: &str = "OPTIONS, DESCRIBE, SETUP, PLAY, GET_PARAMETER, SET_PARAMETER, TEARDOWN";
 
-/// The RTSP side of one connection. Pure: requests come in, answers and orders come out.
+/// The RTSP side of one connection. Requests come in, answers and orders come out; pure but for the UDP ports it
+/// takes while it answers.
 ///
 /// ```text
 /// (nothing) ──SETUP──▶ session, silent ──PLAY──▶ session, playing ──TEARDOWN──▶ (nothing)
@@ -29,6 +32,8 @@ const METHODS: &str = "OPTIONS, DESCRIBE, SETUP, PLAY, GET_PARAMETER, SET_PARAME
 pub(super) struct Conversation {
     site: Arc<Site>,
     chance: Chance,
+    /// This machine's address and the client's.
+    ends: Option<(IpAddr, IpAddr)>,
     session: Option<Session>,
 }
 
@@ -37,16 +42,18 @@ pub(super) struct Conversation {
 pub(super) struct Chance {
     pub(super) nonce: String,
     pub(super) session: String,
-    pub(super) ssrc: u32,
-    pub(super) sequence: u16,
-    pub(super) timestamp: u32,
+    pub(super) video: Beginning,
+    pub(super) audio: Beginning,
 }
 
 #[derive(Debug)]
 struct Session {
     camera: Arc<CameraState>,
     tier: Tier,
-    channel: u8,
+    /// In the order of their SETUPs.
+    lines: Vec<Line>,
+    /// Theirs, until PLAY takes them.
+    routes: Vec<(Line, Route)>,
     playing: bool,
     _place: Place,
 }
@@ -57,6 +64,8 @@ pub(super) struct Answer {
     pub(super) response: Option<Response<Vec<u8>>>,
     pub(super) then: Then,
     pub(super) camera: Option<Arc<CameraState>>,
+    /// The response comes so much later.
+    pub(super) delay: Duration,
 }
 
 #[derive(Debug)]
@@ -72,17 +81,22 @@ pub(super) enum Then {
 pub(super) struct Order {
     pub(super) camera: Arc<CameraState>,
     pub(super) tier: Tier,
-    pub(super) channel: u8,
-    pub(super) ssrc: u32,
-    pub(super) sequence: u16,
-    pub(super) timestamp: u32,
+    pub(super) lines: Vec<LineOrder>,
+}
+
+/// One line of it.
+#[derive(Debug)]
+pub(super) struct LineOrder {
+    pub(super) line: Line,
+    pub(super) route: Route,
+    pub(super) beginning: Beginning,
 }
 
 type Reply = (ResponseBuilder, Vec<u8>, Then);
 
 impl Conversation {
-    pub(super) const fn new(site: Arc<Site>, chance: Chance) -> Self {
-        Self { site, chance, session: None }
+    pub(super) const fn new(site: Arc<Site>, chance: Chance, ends: Option<(IpAddr, IpAddr)>) -> Self {
+        Self { site, chance, ends, session: None }
     }
 
     /// Whether a session is set up.
@@ -93,42 +107,45 @@ impl Conversation {
     /// Answers one request.
     pub(super) fn handle(&mut self, request: &Request<Vec<u8>>) -> Answer {
         let target = self.target(request);
-        let camera = target.as_ref().map(|(camera, _)| Arc::clone(camera));
+        let camera = target.as_ref().map(|target| Arc::clone(&target.camera));
         if camera.as_ref().is_some_and(|camera| camera.faults.borrow().offline) {
-            return Answer { response: None, then: Then::Close, camera };
+            return Answer { response: None, then: Then::Close, camera, delay: Duration::ZERO };
         }
+        let describes = camera.as_ref().filter(|_| *request.method() == Method::Describe);
+        let delay = describes.map_or(Duration::ZERO, |camera| camera.config.describe_delay);
         let (builder, body, then) = self.reply(request, target);
         let sequence = header(request, &CSEQ).unwrap_or("0").to_owned();
         let response = builder.header(CSEQ, sequence).header(SERVER, "sluice-camsim").build(body);
         if let Some(camera) = camera.as_ref().filter(|_| refused(response.status())) {
             camera.counters.refusals.count();
         }
-        Answer { response: Some(response), then, camera }
+        Answer { response: Some(response), then, camera, delay }
     }
 
-    fn target(&self, request: &Request<Vec<u8>>) -> Option<(Arc<CameraState>, Tier)> {
-        let named = request.request_uri().and_then(|uri| self.site.stream(uri.path()));
-        named.map(|(camera, tier)| (Arc::clone(camera), tier)).or_else(|| {
+    fn target(&self, request: &Request<Vec<u8>>) -> Option<Target> {
+        let named = request.request_uri().and_then(|uri| self.site.target(uri.path()));
+        named.or_else(|| {
             // Some clients keep alive with another URL than they play.
             let session = self.session.as_ref().filter(|_| is_upkeep(request.method()))?;
-            Some((Arc::clone(&session.camera), session.tier))
+            Some(Target { camera: Arc::clone(&session.camera), tier: session.tier, line: None })
         })
     }
 
-    fn reply(&mut self, request: &Request<Vec<u8>>, target: Option<(Arc<CameraState>, Tier)>) -> Reply {
+    fn reply(&mut self, request: &Request<Vec<u8>>, target: Option<Target>) -> Reply {
         if *request.method() == Method::Options {
             return reply(ok().header(PUBLIC, METHODS));
         }
-        let Some((camera, tier)) = target else { return status(StatusCode::NotFound) };
-        if let Some(asked) = self.authenticate(request, &camera) {
+        let Some(target) = target else { return status(StatusCode::NotFound) };
+        let camera = &target.camera;
+        if let Some(asked) = self.authenticate(request, camera) {
             return asked;
         }
         if camera.faults.borrow().unavailable && !is_upkeep(request.method()) {
             return status(StatusCode::ServiceUnavailable);
         }
         match request.method() {
-            Method::Describe => describe(request, &camera, tier),
-            Method::Setup => self.set_up(request, camera, tier),
+            Method::Describe => describe(request, camera, target.tier),
+            Method::Setup => self.set_up(request, target),
             Method::Play => self.play(request),
             Method::Teardown => self.tear_down(request),
             Method::GetParameter | Method::SetParameter => match header(request, &SESSION) {
@@ -155,50 +172,91 @@ impl Conversation {
         Some(reply(builder(StatusCode::Unauthorized).header(WWW_AUTHENTICATE, challenge)))
     }
 
-    fn set_up(&mut self, request: &Request<Vec<u8>>, camera: Arc<CameraState>, tier: Tier) -> Reply {
-        let Some(channel) = header(request, &TRANSPORT).and_then(interleaved) else {
+    fn set_up(&mut self, request: &Request<Vec<u8>>, target: Target) -> Reply {
+        let Target { camera, tier, line } = target;
+        // A client of few words sets the stream up, and means its pictures.
+        let line = line.unwrap_or(Line::Video);
+        let offer = header(request, &TRANSPORT);
+        let Some(offer) = offer.and_then(|header| Offer::choose(header, camera.config.transport)) else {
             return status(StatusCode::UnsupportedTransport);
         };
-        if self.session.is_some() {
-            // One video track a session: there is nothing more to set up.
-            return status(StatusCode::MethodNotValidInThisState);
+        if let Some(session) = &self.session {
+            let fits = Arc::ptr_eq(&session.camera, &camera) && session.tier == tier;
+            if session.playing || session.lines.contains(&line) || !fits {
+                return status(StatusCode::MethodNotValidInThisState);
+            }
+            if !self.is_ours(request) {
+                return status(StatusCode::SessionNotFound);
+            }
         }
-        let refused = camera.faults.borrow().sessions_refused;
-        let Some(place) = Place::take(&camera).filter(|_| !refused) else {
-            return status(StatusCode::NotEnoughBandwidth);
+        let Some(route) = self.route(offer) else { return status(StatusCode::UnsupportedTransport) };
+        let transport = match &route {
+            Route::Interleaved(channel) => {
+                format!("RTP/AVP/TCP;unicast;interleaved={channel}-{}", channel + 1)
+            }
+            Route::Udp(ports) => ports.described(),
         };
-        camera.counters.setups.count();
-        self.session = Some(Session { camera, tier, channel, playing: false, _place: place });
-        let transport = format!(
-            "RTP/AVP/TCP;unicast;interleaved={channel}-{};ssrc={:08X}",
-            channel + 1,
-            self.chance.ssrc
-        );
-        reply(self.with_session(ok().header(TRANSPORT, transport)))
+        if self.session.is_none() {
+            let refused = camera.faults.borrow().sessions_refused;
+            let Some(place) = Place::take(&camera).filter(|_| !refused) else {
+                return status(StatusCode::NotEnoughBandwidth);
+            };
+            camera.counters.setups.count();
+            let (lines, routes) = (Vec::new(), Vec::new());
+            self.session = Some(Session { camera, tier, lines, routes, playing: false, _place: place });
+        }
+        if let Some(session) = &mut self.session {
+            session.lines.push(line);
+            session.routes.push((line, route));
+        }
+        let ssrc = self.beginning(line).ssrc;
+        reply(self.with_session(ok().header(TRANSPORT, format!("{transport};ssrc={ssrc:08X}"))))
+    }
+
+    fn route(&self, offer: Offer) -> Option<Route> {
+        match offer {
+            Offer::Interleaved(channel) => {
+                let lines = self.session.as_ref().map_or(0, |session| session.lines.len());
+                Some(Route::Interleaved(channel.unwrap_or(2 * u8::try_from(lines).ok()?)))
+            }
+            Offer::Udp(rtp, rtcp) => {
+                let (local, peer) = self.ends?;
+                Ports::bind(local, peer, (rtp, rtcp)).ok().map(Route::Udp)
+            }
+        }
+    }
+
+    const fn beginning(&self, line: Line) -> Beginning {
+        match line {
+            Line::Video => self.chance.video,
+            Line::Audio => self.chance.audio,
+        }
     }
 
     fn play(&mut self, request: &Request<Vec<u8>>) -> Reply {
         if !self.is_ours(request) {
             return status(StatusCode::SessionNotFound);
         }
+        let (video, audio) = (self.chance.video, self.chance.audio);
+        let beginning = |line| if line == Line::Video { video } else { audio };
         let Some(session) = &mut self.session else { return status(StatusCode::SessionNotFound) };
         if std::mem::replace(&mut session.playing, true) {
             return reply(self.with_session(ok()));
         }
         session.camera.counters.plays.count();
-        let Chance { ssrc, sequence, timestamp, .. } = self.chance;
-        let order = Order {
-            camera: Arc::clone(&session.camera),
-            tier: session.tier,
-            channel: session.channel,
-            ssrc,
-            sequence,
-            timestamp,
-        };
         let url = request.request_uri().map_or("", |uri| uri.as_str()).trim_end_matches('/');
-        let track = if url.ends_with("/track1") { url.to_owned() } else { format!("{url}/track1") };
-        let info = format!("url={track};seq={sequence};rtptime={timestamp}");
-        let builder = self.with_session(ok().header(RANGE, "npt=now-").header(RTP_INFO, info));
+        let base = url.trim_end_matches("/track1").trim_end_matches("/track2");
+        let info = |line: &Line| {
+            let Beginning { sequence, timestamp, .. } = beginning(*line);
+            format!("url={base}/{};seq={sequence};rtptime={timestamp}", line.track())
+        };
+        let info: Vec<String> = session.lines.iter().map(info).collect();
+        let lines = std::mem::take(&mut session.routes)
+            .into_iter()
+            .map(|(line, route)| LineOrder { line, route, beginning: beginning(line) })
+            .collect();
+        let order = Order { camera: Arc::clone(&session.camera), tier: session.tier, lines };
+        let builder = self.with_session(ok().header(RANGE, "npt=now-").header(RTP_INFO, info.join(",")));
         (builder, Vec::new(), Then::Play(order))
     }
 
@@ -234,28 +292,14 @@ pub(super) fn bad_request() -> Response<Vec<u8>> {
 }
 
 fn describe(request: &Request<Vec<u8>>, camera: &CameraState, tier: Tier) -> Reply {
-    let Some(state) = camera.tier(tier) else { return status(StatusCode::NotFound) };
+    let Ok(description) = sdp::describe(camera, tier) else { return status(StatusCode::InternalServerError) };
     camera.counters.describes.count();
     let base = request.request_uri().map_or("", |uri| uri.as_str()).trim_end_matches('/');
     let builder = ok()
         .header(CONTENT_BASE, format!("{base}/"))
         .header(CONTENT_TYPE, "application/sdp")
         .header(CACHE_CONTROL, "no-cache");
-    (builder, sdp::describe(camera, state).into_bytes(), Then::GoOn)
-}
-
-/// The first channel of the first TCP transport offered: RTP there, RTCP on the next.
-/// Read by hand: clients differ in case and order, and the typed header takes one of them only.
-fn interleaved(transport: &str) -> Option<u8> {
-    let offer = transport.split(',').map(str::trim).find(|offer| {
-        offer.split(';').next().is_some_and(|protocol| protocol.trim().eq_ignore_ascii_case("RTP/AVP/TCP"))
-    })?;
-    let channels = offer.split(';').find_map(|parameter| {
-        let (name, value) = parameter.split_once('=')?;
-        name.trim().eq_ignore_ascii_case("interleaved").then_some(value.trim())
-    });
-    let channel = channels.map_or(Some(0), |channels| channels.split('-').next()?.parse().ok())?;
-    (channel < u8::MAX).then_some(channel)
+    (builder, description.into_bytes(), Then::GoOn)
 }
 
 const fn is_upkeep(method: &Method) -> bool {

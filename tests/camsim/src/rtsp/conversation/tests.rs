@@ -1,26 +1,20 @@
-use bytes::Bytes;
 use proptest::prelude::*;
 use rtsp_types::Message;
 use tokio::sync::watch;
 
 use super::*;
 use crate::{
-    camera::{Footage, TierState},
-    config::{Auth, CamsimConfig, ParameterSets, TierConfig},
+    camera::TierState,
+    codec::AudioCodec,
+    config::{Auth, CamsimConfig, Delivery, ParameterSets, TierConfig, Transport},
     counters::Counters,
-    encoder::ParameterSetUnits,
+    encoder::EncoderSettings,
     fault::{Fault, Faults},
-    live::Live,
 };
 
 fn site(config: CamsimConfig) -> Arc<Site> {
     let config = Arc::new(config);
-    let sets = ParameterSetUnits {
-        sps: Bytes::from_static(&[0x67, 0x42, 0xC0, 0x1F]),
-        pps: Bytes::from_static(&[0x68, 1]),
-    };
-    let footage = Footage::Live(Arc::new(Live::new()));
-    let tier = TierState { sets, footage, tier: TierConfig::sized(640, 360).at_kbps(500) };
+    let settings = EncoderSettings::new(&config, TierConfig::sized(640, 360).at_kbps(500));
     let cameras = (1..=config.cameras)
         .map(|index| {
             Arc::new(CameraState {
@@ -30,7 +24,7 @@ fn site(config: CamsimConfig) -> Arc<Site> {
                 faults: watch::Sender::new(Faults::default()),
                 counters: Counters::default(),
                 main: None,
-                sub: Some(tier.clone()),
+                sub: Some(TierState::new(settings, Delivery::Live)),
             })
         })
         .collect();
@@ -38,8 +32,11 @@ fn site(config: CamsimConfig) -> Arc<Site> {
 }
 
 fn talk(site: &Arc<Site>) -> Conversation {
-    let chance = Chance { nonce: "n".into(), session: "51".into(), ssrc: 9, sequence: 8, timestamp: 7 };
-    Conversation::new(Arc::clone(site), chance)
+    let beginning = |ssrc| Beginning { ssrc, sequence: 8, timestamp: 7 };
+    let chance =
+        Chance { nonce: "n".into(), session: "51".into(), video: beginning(9), audio: beginning(10) };
+    let home = IpAddr::from([127, 0, 0, 1]);
+    Conversation::new(Arc::clone(site), chance, Some((home, home)))
 }
 
 fn ask(conversation: &mut Conversation, text: &str) -> Answer {
@@ -67,8 +64,10 @@ fn a_session_is_described_set_up_played_kept_and_torn_down() {
     let description = ask(&mut conversation, "DESCRIBE rtsp://h/cam/1/sub?x=1 RTSP/1.0").response.unwrap();
     let sdp = String::from_utf8(description.body().clone()).unwrap();
     assert!(
-        sdp.contains("profile-level-id=42C01F;sprop-parameter-sets=Z0LAHw==,aAE=")
-            && sdp.contains("b=AS:500")
+        sdp.contains("profile-level-id=42C0")
+            && sdp.contains(";sprop-parameter-sets=Z0LA")
+            && sdp.contains("b=AS:500"),
+        "{sdp}"
     );
     let setup = ask(&mut conversation, SETUP).response.unwrap();
     assert_eq!(setup.header(&SESSION).unwrap().as_str(), "51;timeout=60");
@@ -76,7 +75,11 @@ fn a_session_is_described_set_up_played_kept_and_torn_down() {
     let play = ask(&mut conversation, PLAY);
     let info = play.response.unwrap().header(&RTP_INFO).unwrap().as_str().to_owned();
     assert_eq!(info, "url=rtsp://h/cam/1/sub/track1;seq=8;rtptime=7");
-    assert!(matches!(play.then, Then::Play(Order { channel: 2, ssrc: 9, tier: Tier::Sub, .. })));
+    let Then::Play(Order { tier: Tier::Sub, lines, .. }) = play.then else { panic!("{:?}", play.then) };
+    assert!(matches!(
+        lines[..],
+        [LineOrder { line: Line::Video, route: Route::Interleaved(2), beginning: Beginning { ssrc: 9, .. } }]
+    ));
     assert_eq!(code(&mut conversation, "GET_PARAMETER rtsp://h/ RTSP/1.0\nSession: 51"), 200);
     assert_eq!(code(&mut conversation, "SET_PARAMETER rtsp://h/cam/1/sub RTSP/1.0\nSession: 51"), 200);
     assert_eq!(site.cameras[0].counters.read().sessions_open, 1);
@@ -90,8 +93,8 @@ fn a_session_is_described_set_up_played_kept_and_torn_down() {
 fn what_is_not_offered_is_refused_by_its_code() {
     let site = site(CamsimConfig { cameras: 1, ..CamsimConfig::default() });
     let mut conversation = talk(&site);
-    let udp = "SETUP rtsp://h/cam/1/sub/track1 RTSP/1.0\nTransport: RTP/AVP;unicast;client_port=5000-5001";
-    assert_eq!(code(&mut conversation, udp), 461);
+    let group = "SETUP rtsp://h/cam/1/sub/track1 RTSP/1.0\nTransport: RTP/AVP;multicast;port=5000-5001";
+    assert_eq!(code(&mut conversation, group), 461);
     for path in
         ["/cam/2/sub", "/cam/0/sub", "/cam/1/main", "/cam/1/third", "/cam/1", "/", "/cam/1/sub/track2"]
     {
@@ -105,12 +108,49 @@ fn what_is_not_offered_is_refused_by_its_code() {
 }
 
 #[test]
-fn transports_are_read_in_any_case_and_order() {
-    assert_eq!(interleaved("rtp/avp/tcp; unicast; Interleaved=4-5"), Some(4));
-    assert_eq!(interleaved("RTP/AVP;unicast;client_port=1-2, RTP/AVP/TCP;interleaved=0-1"), Some(0));
-    assert_eq!(interleaved("RTP/AVP/TCP;unicast"), Some(0));
-    assert_eq!(interleaved("RTP/AVP/TCP;interleaved=255-256"), None);
-    assert_eq!(interleaved("RTP/AVP/UDP"), None);
+fn sound_is_the_second_line_of_a_session() {
+    let site = site(CamsimConfig { audio: Some(AudioCodec::Aac), ..CamsimConfig::default() });
+    let mut conversation = talk(&site);
+    let description = ask(&mut conversation, "DESCRIBE rtsp://h/cam/1/sub RTSP/1.0").response.unwrap();
+    let sdp = String::from_utf8(description.body().clone()).unwrap();
+    assert!(sdp.contains("a=rtpmap:97 mpeg4-generic/16000/1") && sdp.contains("config=1408"), "{sdp}");
+    assert_eq!(code(&mut conversation, SETUP), 200);
+    let second = SETUP.replace("track1", "track2").replace("2-3", "4-5");
+    assert_eq!(code(&mut conversation, &second), 454, "without its session");
+    assert_eq!(code(&mut conversation, &format!("{second}\nSession: 51")), 200);
+    assert_eq!(code(&mut conversation, &format!("{second}\nSession: 51")), 455, "twice");
+    let play = ask(&mut conversation, PLAY);
+    let info = play.response.unwrap().header(&RTP_INFO).unwrap().as_str().to_owned();
+    assert_eq!(
+        info,
+        "url=rtsp://h/cam/1/sub/track1;seq=8;rtptime=7,url=rtsp://h/cam/1/sub/track2;seq=8;rtptime=7"
+    );
+    assert!(matches!(play.then, Then::Play(Order { lines, .. }) if lines.len() == 2));
+    assert_eq!(site.cameras[0].counters.read().setups, 1, "one session");
+}
+
+#[test]
+fn udp_is_served_unless_the_camera_knows_only_tcp() {
+    let udp = "SETUP rtsp://h/cam/1/sub/track1 RTSP/1.0\nTransport: RTP/AVP;unicast;client_port=5000-5001";
+    for (transport, wanted) in [(Transport::Any, 200), (Transport::Udp, 200), (Transport::Tcp, 461)] {
+        let site = site(CamsimConfig { transport, ..CamsimConfig::default() });
+        let answer = ask(&mut talk(&site), udp).response.unwrap();
+        assert_eq!(u16::from(answer.status()), wanted, "{transport:?}");
+        let told = answer.header(&TRANSPORT).map_or("", |header| header.as_str());
+        assert_eq!(told.contains("client_port=5000-5001;server_port="), wanted == 200, "{told}");
+    }
+    let site = site(CamsimConfig { transport: Transport::Udp, ..CamsimConfig::default() });
+    assert_eq!(code(&mut talk(&site), SETUP), 461);
+}
+
+#[test]
+fn formats_stay_out_of_the_sdp_when_told_and_a_slow_answer_says_so() {
+    let slow = Duration::from_secs(8);
+    let site = site(CamsimConfig { fmtp: false, describe_delay: slow, ..CamsimConfig::default() });
+    let answer = ask(&mut talk(&site), "DESCRIBE rtsp://h/cam/1/sub RTSP/1.0");
+    assert_eq!(answer.delay, slow);
+    let sdp = String::from_utf8(answer.response.unwrap().body().clone()).unwrap();
+    assert!(sdp.contains("a=rtpmap:96 H264") && !sdp.contains("fmtp"), "{sdp}");
 }
 
 #[test]
