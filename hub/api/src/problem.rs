@@ -25,6 +25,10 @@ pub struct Problem {
     /// The fields at fault.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldFault>,
+    /// What would let a refused camera be played, the easiest first.
+    #[serde(skip_serializing_if = "<[HelpTold]>::is_empty")]
+    #[schema(value_type = Vec<HelpTold>, required = false)]
+    pub help: Box<[HelpTold]>,
     /// After how many seconds it may work.
     #[serde(skip)]
     pub retry_after: Option<u64>,
@@ -41,13 +45,33 @@ pub struct FieldFault {
     pub text: String,
 }
 
+/// One thing that would help.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct HelpTold {
+    /// `ask-other-tier`, `ask-other-protocol`, `b-frames-off`, `set-h264` or `other-program`.
+    pub code: &'static str,
+    /// Which tier or protocol, for the codes that name one.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub about: String,
+    /// In words.
+    pub text: String,
+}
+
 impl Problem {
     /// A problem with its code and what exactly is wrong.
     #[must_use]
     pub fn new(status: StatusCode, code: &'static str, detail: impl ToString) -> Self {
         let title = status.canonical_reason().unwrap_or("Error");
         let detail = detail.to_string();
-        Self { code, title, status: status.as_u16(), detail, errors: Vec::new(), retry_after: None }
+        Self {
+            code,
+            title,
+            status: status.as_u16(),
+            detail,
+            errors: Vec::new(),
+            help: Box::default(),
+            retry_after: None,
+        }
     }
 
     /// Fields that cannot be taken.
@@ -102,16 +126,22 @@ impl Problem {
     pub fn refused(refusal: &Refusal, language: Language) -> Self {
         let status = match refusal.code {
             RefusalCode::CameraUnknown => StatusCode::NOT_FOUND,
-            RefusalCode::CameraDisabled | RefusalCode::ProtocolPinned | RefusalCode::TierPinned => {
-                StatusCode::CONFLICT
+            RefusalCode::CameraDisabled
+            | RefusalCode::ProtocolPinned
+            | RefusalCode::TierPinned
+            | RefusalCode::SessionRunsOtherwise
+            | RefusalCode::LlHlsLimit => StatusCode::CONFLICT,
+            RefusalCode::TierUnavailable | RefusalCode::CodecUnsupported | RefusalCode::ViewerCodec => {
+                StatusCode::UNPROCESSABLE_ENTITY
             }
-            RefusalCode::ProtocolUnavailable
-            | RefusalCode::TierUnavailable
-            | RefusalCode::CodecUnsupported
-            | RefusalCode::ViewerCodec => StatusCode::UNPROCESSABLE_ENTITY,
             RefusalCode::NodeUnavailable | RefusalCode::SessionsFull => StatusCode::SERVICE_UNAVAILABLE,
         };
-        Self::new(status, refusal.code.code(), refusal.text(language))
+        let told = refusal.helps.iter().map(|help| HelpTold {
+            code: help.code.code(),
+            about: help.about.clone(),
+            text: help.text(language),
+        });
+        Self { help: told.collect(), ..Self::new(status, refusal.code.code(), refusal.text(language)) }
     }
 }
 
@@ -134,6 +164,7 @@ impl From<StreamsError> for Problem {
         match error {
             StreamsError::Unknown => Self::unknown("session-unknown", "session"),
             StreamsError::Ended => Self::new(StatusCode::GONE, "session-ended", error),
+            StreamsError::NotGranted(_) => Self::new(StatusCode::CONFLICT, "protocol-not-granted", error),
             StreamsError::Store(error) => error.into(),
             StreamsError::Down => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "hub-stopping", error).retry_after(2)

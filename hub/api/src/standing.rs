@@ -5,10 +5,10 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 use sluice_hub_fleet::{CameraState, CameraStatus};
-use sluice_hub_store::Camera;
+use sluice_hub_store::{Camera, Via};
 use sluice_hub_streams::{
     FeedView,
-    decide::{self, Offered, Protocol},
+    decide::{self, Offered, Protocol, carriers},
 };
 use sluice_ids::{CameraId, TenantId, Tier};
 use sluice_wire::{
@@ -42,14 +42,25 @@ pub(crate) struct TierNow {
     tier: &'static str,
     /// As in RFC 6381.
     codec: Option<String>,
+    /// Such as `high`.
+    profile: Option<String>,
+    /// Such as `4.1`.
+    level: Option<String>,
     width: Option<u32>,
     height: Option<u32>,
     fps: Option<f64>,
     /// Seconds between key frames.
     gop_s: Option<f64>,
+    /// Whether pictures may come in another order than they are shown; WebRTC does not carry such streams.
     b_frames: bool,
     bitrate_kbps: Option<u32>,
+    /// As in RTP, such as `PCMU` or `MPEG4-GENERIC`; `null` if it sends no sound, or none is known yet.
     audio_codec: Option<String>,
+    /// Samples a second.
+    audio_rate: Option<u32>,
+    audio_channels: Option<u32>,
+    /// Protocols that carry it, to a viewer who decodes its codec: of `webrtc`, `ll-hls`, `hls`.
+    protocols: Vec<&'static str>,
     /// `off`, `opening`, `warm`, `forwarding` or `resting`.
     state: &'static str,
     reason: Option<Told>,
@@ -88,6 +99,7 @@ fn known(camera: &Camera, state: Option<&CameraState>) -> decide::Camera {
         pinned_tier: camera.pins.tier,
         tiers: offered.collect(),
         device_online: state.is_some_and(|state| state.device_online),
+        by_node: camera.via == Via::Node,
     }
 }
 
@@ -96,6 +108,7 @@ fn offered(tier: Tier, report: Option<&TierReport>) -> Offered {
         tier,
         codec: report.and_then(|report| report.codec.clone()),
         b_frames: report.is_some_and(|report| report.b_frames),
+        audio: report.and_then(|report| report.audio_codec.clone()),
         width: report.map_or(0, |report| report.width),
         height: report.map_or(0, |report| report.height),
         warm: report.is_some_and(is_warm),
@@ -160,6 +173,8 @@ fn tier_now(tier: Tier, report: Option<&TierReport>, viewers: u32) -> TierNow {
     TierNow {
         tier: tier.as_str(),
         codec: report.and_then(|report| report.codec.clone()),
+        profile: report.and_then(|report| report.profile.clone()),
+        level: report.and_then(|report| report.level.clone()),
         width: report.and_then(|report| known(report.width)),
         height: report.and_then(|report| known(report.height)),
         fps: report.and_then(|report| report.fps),
@@ -167,6 +182,9 @@ fn tier_now(tier: Tier, report: Option<&TierReport>, viewers: u32) -> TierNow {
         b_frames: report.is_some_and(|report| report.b_frames),
         bitrate_kbps: report.and_then(|report| known(report.bitrate_kbps)),
         audio_codec: report.and_then(|report| report.audio_codec.clone()),
+        audio_rate: report.and_then(|report| known(report.audio_rate)),
+        audio_channels: report.and_then(|report| known(report.audio_channels)),
+        protocols: carriers(&offered(tier, report)).into_iter().map(Protocol::as_str).collect(),
         state: report.map_or(TierState::Off, |report| report.state).as_str(),
         reason: report.and_then(trouble),
         warm: report.is_some_and(is_warm),

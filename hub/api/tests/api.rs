@@ -21,5 +21,7 @@ mod login;
 mod openapi;
 #[path = "api/play.rs"]
 mod play;
+#[path = "api/protocols.rs"]
+mod protocols;
 #[path = "api/secrets.rs"]
 mod secrets;

@@ -138,20 +138,11 @@ impl Store {
         .await
     }
 
-    /// The session goes on under a renewed grant: another deadline to start, maybe another tier.
-    /// Whether it had not ended.
-    pub async fn play_session_renewed(
-        &self,
-        id: SessionId,
-        tier: Tier,
-        expires_at: UnixMillis,
-    ) -> Result<bool, StoreError> {
-        let statement = "UPDATE play_sessions SET tier = ?2, expires_at = ?3
-                         WHERE session_id = ?1 AND ended_at IS NULL";
-        self.write(move |connection| {
-            Ok(run(connection, statement, params![id.to_string(), tier.as_str(), expires_at.0])? == 1)
-        })
-        .await
+    /// The session goes on by another protocol. Whether it had not ended.
+    pub async fn play_session_switched(&self, id: SessionId, protocol: String) -> Result<bool, StoreError> {
+        let statement = "UPDATE play_sessions SET protocol = ?2 WHERE session_id = ?1 AND ended_at IS NULL";
+        self.write(move |connection| Ok(run(connection, statement, params![id.to_string(), protocol])? == 1))
+            .await
     }
 
     /// Ends every session of every tenant, for a process that starts with no viewer. How many that were.

@@ -1,7 +1,7 @@
 //! Every session that lives, and for a while those that ended. Pure: moments come in, orders come out.
 
 use std::{
-    collections::{BTreeSet, HashMap, VecDeque},
+    collections::{BTreeSet, HashMap, VecDeque, hash_map::Entry as HashEntry},
     time::{Duration, Instant},
 };
 
@@ -187,6 +187,8 @@ pub(crate) enum Order {
     Revoke(SessionId),
     /// The session changed: record it and tell those who listen.
     Changed(Box<SessionView>),
+    /// The session goes on by another protocol: record it and tell those who listen.
+    Switched(Box<SessionView>),
 }
 
 /// Why a session cannot be touched.
@@ -196,11 +198,32 @@ pub(crate) enum Untouchable {
     Unknown,
     /// Over.
     Ended,
+    /// Not granted for this protocol.
+    NotGranted(Protocol),
+}
+
+/// Where HTTP/1.1 leaves few requests open: one caller's pages of one origin.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Seats {
+    pub(crate) tenant: TenantId,
+    pub(crate) credential: String,
+    pub(crate) origin: Option<String>,
+}
+
+/// What a session was granted with, beside what others see of it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Terms {
+    /// Makes the start idempotent.
+    pub(crate) key: Option<StartKey>,
+    /// What plays it beside its own protocol, in the order to try.
+    pub(crate) fallbacks: Vec<Protocol>,
+    /// Where it holds a seat, if it may come to LL-HLS over HTTP/1.1.
+    pub(crate) seat: Option<Seats>,
 }
 
 struct Entry {
     view: SessionView,
-    key: Option<StartKey>,
+    terms: Terms,
     /// When it ends by itself, or is forgotten.
     due: Instant,
     max_until: Instant,
@@ -211,6 +234,8 @@ struct Entry {
 pub(crate) struct Book {
     entries: HashMap<SessionId, Entry>,
     by_key: HashMap<StartKey, SessionId>,
+    /// How many live sessions hold a seat.
+    seated: HashMap<Seats, usize>,
     due: BTreeSet<(Instant, SessionId)>,
     orders: VecDeque<Order>,
     live: usize,
@@ -223,14 +248,17 @@ impl Book {
     }
 
     /// Takes a session that was just decided.
-    pub(crate) fn grant(&mut self, at: Instant, view: SessionView, key: Option<StartKey>) {
+    pub(crate) fn grant(&mut self, at: Instant, view: SessionView, terms: Terms) {
         let (id, due) = (view.id, at + UNUSED_AFTER);
         self.orders.push_back(Order::Lease(view.camera, view.tier));
         self.orders.push_back(Order::Changed(Box::new(view.clone())));
-        if let Some(key) = &key {
+        if let Some(key) = &terms.key {
             self.by_key.insert(key.clone(), id);
         }
-        self.entries.insert(id, Entry { view, key, due, max_until: at + MAX_AGE });
+        if let Some(seat) = &terms.seat {
+            *self.seated.entry(seat.clone()).or_default() += 1;
+        }
+        self.entries.insert(id, Entry { view, terms, due, max_until: at + MAX_AGE });
         self.due.insert((due, id));
         self.live += 1;
     }
@@ -241,21 +269,37 @@ impl Book {
         self.entries.get(id).map(|entry| &entry.view)
     }
 
-    /// Lets a live session be opened anew; its feed is leased again.
+    /// How many live sessions hold a seat there.
+    pub(crate) fn seats_taken(&self, seats: &Seats) -> usize {
+        self.seated.get(seats).copied().unwrap_or(0)
+    }
+
+    /// Lets a live session be opened anew, by another protocol it was granted for if one is asked for; its feed is
+    /// leased again. Answers what else plays it, too.
     pub(crate) fn renew(
         &mut self,
         at: Instant,
         reach: &Reach,
-        id: SessionId,
-    ) -> Result<SessionView, Untouchable> {
+        (id, wanted): (SessionId, Option<Protocol>),
+    ) -> Result<(SessionView, Vec<Protocol>), Untouchable> {
         let entry = self.living(reach, id)?;
-        let view = entry.view.clone();
+        let switched = wanted.filter(|wanted| *wanted != entry.view.protocol);
+        if let Some(wanted) = switched {
+            let granted = entry.terms.fallbacks.iter_mut().find(|granted| **granted == wanted);
+            *granted.ok_or(Untouchable::NotGranted(wanted))? = entry.view.protocol;
+            entry.terms.fallbacks.sort_unstable();
+            entry.view.protocol = wanted;
+        }
+        let (view, fallbacks) = (entry.view.clone(), entry.terms.fallbacks.clone());
+        if switched.is_some() {
+            self.orders.push_back(Order::Switched(Box::new(view.clone())));
+        }
         if view.phase == Phase::Granted {
             let due = at + UNUSED_AFTER;
             self.reschedule(id, due);
         }
         self.orders.push_back(Order::Lease(view.camera, view.tier));
-        Ok(view)
+        Ok((view, fallbacks))
     }
 
     /// Notes what a player tells of its tile.
@@ -287,7 +331,7 @@ impl Book {
         match self.living(reach, id) {
             Ok(_) => self.finish(at, id, why),
             Err(Untouchable::Ended) => {}
-            Err(Untouchable::Unknown) => return Err(Untouchable::Unknown),
+            Err(other) => return Err(other),
         }
         Ok(())
     }
@@ -384,12 +428,24 @@ impl Book {
         let Some(entry) = self.entries.get_mut(&id) else { return };
         entry.view.phase = Phase::Ended(why);
         let view = entry.view.clone();
-        if let Some(key) = entry.key.take() {
+        if let Some(key) = entry.terms.key.take() {
             self.by_key.remove(&key);
+        }
+        if let Some(seats) = entry.terms.seat.take() {
+            self.stand_up(seats);
         }
         self.live -= 1;
         self.reschedule(id, at + FORGOTTEN_AFTER);
         self.orders.push_back(Order::Changed(Box::new(view)));
+    }
+
+    fn stand_up(&mut self, seats: Seats) {
+        if let HashEntry::Occupied(mut taken) = self.seated.entry(seats) {
+            *taken.get_mut() -= 1;
+            if *taken.get() == 0 {
+                taken.remove();
+            }
+        }
     }
 
     fn reschedule(&mut self, id: SessionId, due: Instant) {

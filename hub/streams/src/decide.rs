@@ -1,7 +1,5 @@
 //! The decision. Pure: the same inputs give the same answer.
 
-use std::cmp::Reverse;
-
 use sluice_ids::{CameraId, NodeId, Tier};
 
 use crate::{
@@ -9,11 +7,16 @@ use crate::{
     why::Why,
 };
 
+mod carry;
+mod choice;
 #[cfg(test)]
 mod tests;
+mod tier;
+
+pub use carry::{Http, Udp, Viewer, carriers};
 
 /// How media reaches a viewer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Protocol {
     /// WHEP.
     Webrtc,
@@ -24,6 +27,9 @@ pub enum Protocol {
 }
 
 impl Protocol {
+    /// Every protocol, in the order of their delay.
+    pub const ALL: [Self; 3] = [Self::Webrtc, Self::LlHls, Self::Hls];
+
     /// The word for it in the API.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -37,8 +43,20 @@ impl Protocol {
     /// The protocol of this name.
     #[must_use]
     pub fn named(word: &str) -> Option<Self> {
-        [Self::Webrtc, Self::LlHls, Self::Hls].into_iter().find(|protocol| protocol.as_str() == word)
+        Self::ALL.into_iter().find(|protocol| protocol.as_str() == word)
     }
+}
+
+/// Which protocols a request lets the decision choose from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum ProtocolWish {
+    /// Whichever serves best.
+    #[default]
+    Auto,
+    /// This one or none.
+    Only(Protocol),
+    /// HLS, of whichever kind: what players that follow an address can take.
+    AnyHls,
 }
 
 /// How old a picture may be.
@@ -92,17 +110,10 @@ pub struct Wish {
     pub tile: Option<Tile>,
     /// How old a picture may be.
     pub latency_class: LatencyClass,
-    /// A protocol, if it must be that one.
-    pub protocol: Option<Protocol>,
+    /// Which protocols it may be.
+    pub protocol: ProtocolWish,
     /// A tier, if it must be that one.
     pub tier: Option<Tier>,
-}
-
-/// What the viewer's program can do.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Viewer {
-    /// Codecs it decodes, in lower case such as `h264`; empty if it does not say.
-    pub codecs: Vec<String>,
 }
 
 /// What is known of a camera.
@@ -118,8 +129,10 @@ pub struct Camera {
     pub pinned_tier: Option<Tier>,
     /// Its streams.
     pub tiers: Vec<Offered>,
-    /// Whether its edge is connected.
+    /// Whether who pulls it is there.
     pub device_online: bool,
+    /// Whether a node pulls it, without an edge.
+    pub by_node: bool,
 }
 
 /// What is known of one stream of a camera.
@@ -131,6 +144,8 @@ pub struct Offered {
     pub codec: Option<String>,
     /// Whether pictures may come in another order than they are shown.
     pub b_frames: bool,
+    /// The sound's codec as in RTP (RFC 3551) or RFC 6381, in any case; `None` if there is none, or none known.
+    pub audio: Option<String>,
     /// Pixels; 0 if not known.
     pub width: u32,
     /// Pixels; 0 if not known.
@@ -154,6 +169,8 @@ pub struct Inputs<'a> {
     pub viewer: &'a Viewer,
     /// The node that can serve it.
     pub node: Option<NodeId>,
+    /// How many of [`H1_SEATS`] live sessions of the same caller and origin hold.
+    pub h1_seats_taken: usize,
 }
 
 /// How a camera is played.
@@ -169,6 +186,8 @@ pub struct Decision {
     pub path: Path,
     /// What took part.
     pub why: Vec<Why>,
+    /// What else plays the same stream, in the order to try; empty where a request or a pin names the protocol.
+    pub fallbacks: Vec<Protocol>,
 }
 
 /// What would this viewer get for this camera, and why?
@@ -180,114 +199,19 @@ pub fn decide(inputs: &Inputs<'_>) -> Result<Decision, Refusal> {
     if !camera.enabled {
         return Err(Refusal::new(RefusalCode::CameraDisabled));
     }
-    let mut why = Vec::new();
-    let protocol = protocol(inputs, &mut why)?;
-    if !inputs.viewer.codecs.is_empty() && !inputs.viewer.codecs.iter().any(|codec| codec == "h264") {
-        return Err(Refusal::new(RefusalCode::ViewerCodec));
-    }
-    let offered = tier(inputs, &mut why)?;
+    let choice = choice::choose(inputs)?;
     let node = inputs.node.ok_or(Refusal::new(RefusalCode::NodeUnavailable))?;
-    why.extend([Why::NodeOnlyOne, Why::PathEdge]);
-    why.extend(standing(camera, offered));
-    Ok(Decision { protocol, tier: offered.tier, node, path: Path::Wan, why })
-}
-
-fn protocol(inputs: &Inputs<'_>, why: &mut Vec<Why>) -> Result<Protocol, Refusal> {
-    let asked = match (inputs.wish.protocol, inputs.camera.pinned_protocol) {
-        (Some(asked), Some(pinned)) if asked != pinned => {
-            return Err(Refusal::about(RefusalCode::ProtocolPinned, pinned.as_str()));
-        }
-        (Some(asked), _) => Some((asked, Why::ProtocolAsked)),
-        (None, Some(pinned)) => Some((pinned, Why::ProtocolPinned)),
-        (None, None) => None,
-    };
-    match asked {
-        Some((Protocol::Webrtc, because)) => why.push(because),
-        Some((other, _)) => return Err(Refusal::about(RefusalCode::ProtocolUnavailable, other.as_str())),
-        None if inputs.wish.latency_class == LatencyClass::Interactive => why.push(Why::ProtocolLowestDelay),
-        None => why.push(Why::ProtocolOnlyOne),
-    }
-    Ok(Protocol::Webrtc)
-}
-
-fn tier<'a>(inputs: &Inputs<'a>, why: &mut Vec<Why>) -> Result<&'a Offered, Refusal> {
-    let (camera, wish) = (inputs.camera, inputs.wish);
-    let named = match (wish.tier, camera.pinned_tier) {
-        (Some(asked), Some(pinned)) if asked != pinned => {
-            return Err(Refusal::about(RefusalCode::TierPinned, pinned.as_str()));
-        }
-        (Some(asked), _) => Some((asked, Why::TierAsked)),
-        (None, Some(pinned)) => Some((pinned, Why::TierPinned)),
-        (None, None) => None,
-    };
-    if let Some((tier, because)) = named {
-        let offered = camera.tiers.iter().find(|offered| offered.tier == tier);
-        let offered = offered.ok_or_else(|| Refusal::about(RefusalCode::TierUnavailable, tier.as_str()))?;
-        unplayable(offered)
-            .map_or(Ok(()), |fault| Err(Refusal::about(RefusalCode::CodecUnsupported, fault)))?;
-        why.push(because);
-        return Ok(offered);
-    }
-    fitting(&camera.tiers, wish.tile, why)
-}
-
-/// The best tier that browsers can play.
-fn fitting<'a>(tiers: &'a [Offered], tile: Option<Tile>, why: &mut Vec<Why>) -> Result<&'a Offered, Refusal> {
-    let all: Vec<&Offered> = tiers.iter().collect();
-    let playable: Vec<&Offered> = tiers.iter().filter(|offered| unplayable(offered).is_none()).collect();
-    let Some((chosen, because)) = best(&playable, tile) else {
-        let faults: Vec<String> = tiers.iter().filter_map(unplayable).collect();
-        let code =
-            if tiers.is_empty() { RefusalCode::TierUnavailable } else { RefusalCode::CodecUnsupported };
-        return Err(Refusal::about(code, faults.join("; ")));
-    };
-    let wanted = best(&all, tile).map(|(offered, _)| offered.tier);
-    why.push(if wanted == Some(chosen.tier) { because } else { Why::TierByCodec });
-    Ok(chosen)
-}
-
-fn best<'a>(tiers: &[&'a Offered], tile: Option<Tile>) -> Option<(&'a Offered, Why)> {
-    if let [only] = tiers {
-        return Some((only, Why::TierOnlyOne));
-    }
-    let smallest = tiers.iter().copied().min_by_key(|offered| (height(offered), Reverse(offered.tier)))?;
-    let Some(tile) = tile else {
-        return Some((smallest, Why::TierSmallest));
-    };
-    // A picture may be stretched a little: the eye does not see it, and the site's uplink does.
-    let enough = u64::from(tile.height) * STRETCH_PERCENT / 100;
-    let fills = tiers.iter().copied().filter(|offered| u64::from(height(offered)) >= enough);
-    match fills.min_by_key(|offered| (height(offered), Reverse(offered.tier))) {
-        Some(offered) => Some((offered, Why::TierByTile)),
-        None => {
-            let largest =
-                tiers.iter().copied().max_by_key(|offered| (height(offered), Reverse(offered.tier)))?;
-            Some((largest, Why::TierLargest))
-        }
-    }
-}
-
-/// The height in pixels, or what cameras usually send where it is not known yet.
-fn height(offered: &Offered) -> u32 {
-    match (offered.height, offered.tier) {
-        (0, Tier::Main) => 1_080,
-        (0, Tier::Sub) => 480,
-        (0, Tier::Third) => 240,
-        (known, _) => known,
-    }
-}
-
-/// What is wrong with a tier for a browser over WebRTC; `None` while nothing is known to be.
-fn unplayable(offered: &Offered) -> Option<String> {
-    let codec = offered.codec.as_deref().unwrap_or("avc1");
-    if !codec.starts_with("avc1") && !codec.starts_with("avc3") {
-        return Some(format!("{}: {codec}", offered.tier));
-    }
-    if offered.b_frames {
-        return Some(format!("{}: {codec} with B-frames", offered.tier));
-    }
-    let trouble = offered.trouble.as_ref().filter(|(code, _)| code == "unsupported-codec");
-    trouble.map(|(_, text)| format!("{}: {text}", offered.tier))
+    let mut why = choice.why;
+    why.extend([Why::NodeOnlyOne, if camera.by_node { Why::PathNode } else { Why::PathEdge }]);
+    why.extend(standing(camera, choice.offered));
+    Ok(Decision {
+        protocol: choice.protocol,
+        tier: choice.offered.tier,
+        node,
+        path: Path::Wan,
+        why,
+        fallbacks: choice.fallbacks,
+    })
 }
 
 fn standing(camera: &Camera, offered: &Offered) -> Option<Why> {
@@ -306,5 +230,6 @@ fn standing(camera: &Camera, offered: &Offered) -> Option<Why> {
     }
 }
 
-/// A picture of this share of the tile's height fills it.
-const STRETCH_PERCENT: u64 = 75;
+/// LL-HLS holds a request open for each rendition of each tile, and browsers open six connections to an origin over
+/// HTTP/1.1: with more tiles none would get its parts in time, nor the page its answers.
+pub const H1_SEATS: usize = 4;

@@ -1,6 +1,8 @@
 use sluice_fault::{Class, Classed};
 use sluice_hub_store::StoreError;
 
+use crate::decide::Protocol;
+
 /// Why a call on sessions gives nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum StreamsError {
@@ -10,6 +12,9 @@ pub enum StreamsError {
     /// The session is over.
     #[error("this session has ended; ask to play again")]
     Ended,
+    /// The session was not granted for the protocol that is asked for.
+    #[error("this session was not granted for {}; ask to play again", .0.as_str())]
+    NotGranted(Protocol),
     /// Sessions cannot be recorded, so none is granted.
     #[error("record the session")]
     Store(#[from] StoreError),
@@ -21,7 +26,7 @@ pub enum StreamsError {
 impl Classed for StreamsError {
     fn class(&self) -> Class {
         match self {
-            Self::Unknown | Self::Ended => Class::Reject,
+            Self::Unknown | Self::Ended | Self::NotGranted(_) => Class::Reject,
             Self::Store(error) => error.class(),
             Self::Down => Class::Retry,
         }

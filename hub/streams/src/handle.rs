@@ -11,15 +11,15 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 
 use crate::{
     book::{Ending, Hints, Qoe, Reach, SessionView, Untouchable},
-    decide::{Camera, Decision, Inputs, Path, Viewer, Wish, decide},
+    decide::{Decision, Path, Protocol},
     error::StreamsError,
     event::{FeedView, StreamEvent},
     metrics::StreamsMetrics,
     mirror::Mirror,
-    play::{Grant, PlayAnswer, PlayRequest, StartKey, Ticket},
+    play::{Explain, Grant, PlayAnswer, PlayRequest, StartKey, Ticket},
     record::record,
     refusal::Refusal,
-    task::{Class, Command, Granted, State, Task, picture},
+    task::{Again, Class, Command, Granted, State, Task, picture},
 };
 
 /// How sessions are kept.
@@ -49,7 +49,6 @@ pub struct Streams {
     store: Store,
     signer: Arc<Signer>,
     clock: Clock,
-    node: NodeId,
     metrics: StreamsMetrics,
 }
 
@@ -100,7 +99,7 @@ impl Streams {
             state: State::new(keys),
         };
         scope.spawn("streams", task.run());
-        Self { commands, events, store, signer, clock, node: config.node_id, metrics }
+        Self { commands, events, store, signer, clock, metrics }
     }
 
     /// Decides, leases, records and signs, for all cameras of the request as one transaction. The node opens the
@@ -117,7 +116,8 @@ impl Streams {
         }
         let grant = |granted: Granted| Grant {
             session: granted.view.id,
-            ticket: self.ticket(&granted.view, &request.base),
+            ticket: self.ticket(&granted.view, granted.view.protocol, &request.base),
+            fallbacks: self.fallbacks(&granted.view, &granted.fallbacks, &request.base),
             decision: granted.decision,
             picture: granted.picture,
         };
@@ -125,9 +125,9 @@ impl Streams {
         Ok(PlayAnswer { correlation, items })
     }
 
-    /// What would be decided for this camera now. Starts nothing.
-    pub fn explain(&self, camera: &Camera, wish: Wish, viewer: &Viewer) -> Result<Decision, Refusal> {
-        decide(&Inputs { wish, camera, viewer, node: Some(self.node) })
+    /// What would be decided now. Starts nothing.
+    pub async fn explain(&self, asked: Explain) -> Result<Result<Decision, Refusal>, StreamsError> {
+        self.ask(|reply| Command::Explain(Box::new(asked), reply)).await
     }
 
     /// The live session that was started with this key.
@@ -135,19 +135,20 @@ impl Streams {
         self.ask(|reply| Command::Find(key, reply)).await
     }
 
-    /// Fresh tokens for live sessions, without a new decision, in the order of `ids`.
+    /// Fresh tokens for live sessions, without a new decision, in the order of `ids`; for another protocol that the
+    /// session was granted with, where one is named.
     pub async fn renew(
         &self,
         reach: &Reach,
-        ids: Vec<SessionId>,
+        ids: Vec<(SessionId, Option<Protocol>)>,
         base: &str,
     ) -> Result<Vec<Result<Grant, StreamsError>>, StreamsError> {
         let asked = ids.clone();
         let renewed = self.ask(|reply| Command::Renew(reach.clone(), ids, reply)).await?;
         let mut grants = Vec::with_capacity(renewed.len());
-        for (item, id) in renewed.into_iter().zip(asked) {
+        for (item, (id, _)) in renewed.into_iter().zip(asked) {
             grants.push(match item {
-                Ok((view, feed)) => Ok(self.regrant(&view, feed.as_ref(), base)),
+                Ok(again) => Ok(self.regrant(&again, base)),
                 Err(untouchable) => Err(self.told(reach, id, untouchable).await?),
             });
         }
@@ -235,19 +236,31 @@ impl Streams {
         self.events.subscribe()
     }
 
-    fn regrant(&self, view: &SessionView, feed: Option<&FeedView>, base: &str) -> Grant {
+    fn regrant(&self, again: &Again, base: &str) -> Grant {
+        let Again { view, fallbacks, feed } = again;
         let decision = Decision {
             protocol: view.protocol,
             tier: view.tier,
             node: view.node,
             path: Path::Wan,
             why: Vec::new(),
+            fallbacks: fallbacks.clone(),
         };
-        let picture = picture(true, false, None, feed);
-        Grant { session: view.id, decision, ticket: self.ticket(view, base), picture }
+        Grant {
+            session: view.id,
+            decision,
+            ticket: self.ticket(view, view.protocol, base),
+            fallbacks: self.fallbacks(view, fallbacks, base),
+            picture: picture(true, false, None, feed.as_ref()),
+        }
     }
 
-    fn ticket(&self, view: &SessionView, base: &str) -> Ticket {
+    fn fallbacks(&self, view: &SessionView, protocols: &[Protocol], base: &str) -> Vec<(Protocol, Ticket)> {
+        protocols.iter().map(|protocol| (*protocol, self.ticket(view, *protocol, base))).collect()
+    }
+
+    /// A token of its own for each way into a session: each opens it once.
+    fn ticket(&self, view: &SessionView, protocol: Protocol, base: &str) -> Ticket {
         let now = UnixMillis(self.clock.unix_millis());
         let (iat, expires_at) = (now.0.div_euclid(1_000), now.plus(TOKEN_LIFE));
         let claims = Claims {
@@ -256,13 +269,18 @@ impl Streams {
             tier: view.tier,
             tenant: view.tenant,
             node: view.node,
-            protocol: view.protocol.as_str().to_owned(),
+            protocol: protocol.as_str().to_owned(),
             iat,
             exp: expires_at.0.div_euclid(1_000),
             jti: hex::encode(random_bytes::<16>()),
         };
-        let url = format!("{base}/whep/{}/{}", view.camera, view.tier);
-        Ticket { url, token: self.signer.sign(&claims), expires_at }
+        let (camera, tier, token) = (view.camera, view.tier, self.signer.sign(&claims));
+        let url = match protocol {
+            Protocol::Webrtc => format!("{base}/whep/{camera}/{tier}"),
+            // Players fetch a playlist by its address alone.
+            Protocol::LlHls | Protocol::Hls => format!("{base}/hls/{camera}/{tier}/index.m3u8?token={token}"),
+        };
+        Ticket { url, token, expires_at }
     }
 
     async fn all_told(
@@ -288,8 +306,10 @@ impl Streams {
         id: SessionId,
         untouchable: Untouchable,
     ) -> Result<StreamsError, StreamsError> {
-        if untouchable == Untouchable::Ended {
-            return Ok(StreamsError::Ended);
+        match untouchable {
+            Untouchable::Ended => return Ok(StreamsError::Ended),
+            Untouchable::NotGranted(protocol) => return Ok(StreamsError::NotGranted(protocol)),
+            Untouchable::Unknown => {}
         }
         let (tenant, credential, correlation) = match reach {
             Reach::Tenant(tenant) => (*tenant, None, None),

@@ -12,6 +12,8 @@
 //!    └── token never spent ──────────┴── viewer or node or control ends it ──▲
 //! ```
 //!
+//! A session may be played by each protocol it was granted for; one at a time, and the node knows which.
+//!
 //! Invariants: no media passes here; a token opens one session once; a session is in the store before its token is
 //! out; a session that was ended at control is refused at the node from then on.
 
@@ -33,6 +35,6 @@ pub use decide::{Decision, decide};
 pub use error::StreamsError;
 pub use event::{FeedView, StreamEvent};
 pub use handle::{NodePort, Streams, StreamsConfig};
-pub use play::{Caller, Grant, Picture, PlayAnswer, PlayRequest, StartKey, Ticket, Wanted};
-pub use refusal::{Refusal, RefusalCode};
+pub use play::{Caller, Explain, Grant, Picture, PlayAnswer, PlayRequest, StartKey, Ticket, Wanted};
+pub use refusal::{Help, HelpCode, Refusal, RefusalCode};
 pub use why::{Language, Why};

@@ -12,6 +12,7 @@ use crate::metrics::StreamsMetrics;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mark {
     Started(SessionId),
+    Switched(SessionId, &'static str),
     Connected(SessionId),
     Ended(SessionId, &'static str),
 }
@@ -53,6 +54,9 @@ impl Mirror {
     async fn attempt(&self, mark: Mark) -> Result<(), StoreError> {
         match mark {
             Mark::Started(session) => self.store.play_session_started(session).await,
+            Mark::Switched(session, protocol) => {
+                self.store.play_session_switched(session, protocol.to_owned()).await
+            }
             Mark::Connected(session) => self.store.play_session_connected(session).await,
             Mark::Ended(session, reason) => self.store.play_session_ended(session, reason.to_owned()).await,
         }

@@ -1,7 +1,7 @@
 use sluice_ids::{SessionId, TenantId, UnixMillis, UserId};
 
 use crate::{
-    decide::{Camera, Decision, Viewer, Wish},
+    decide::{Camera, Decision, Protocol, Viewer, Wish},
     refusal::Refusal,
 };
 
@@ -81,6 +81,8 @@ pub struct Grant {
     pub decision: Decision,
     /// What opens it.
     pub ticket: Ticket,
+    /// What opens the same session otherwise, in the order to try.
+    pub fallbacks: Vec<(Protocol, Ticket)>,
     /// What there is to see at this moment.
     pub picture: Picture,
 }
@@ -88,7 +90,7 @@ pub struct Grant {
 /// What opens a session, once.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Ticket {
-    /// Where the offer is posted.
+    /// For WHEP, where the offer is posted; for HLS, the multivariant playlist, with the token in it.
     pub url: String,
     /// The playback token.
     pub token: String,
@@ -99,10 +101,25 @@ pub struct Ticket {
 impl std::fmt::Debug for Ticket {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Ticket")
-            .field("url", &self.url)
+            .field("url", &self.url.split('?').next())
             .field("expires_at", &self.expires_at)
             .finish_non_exhaustive()
     }
+}
+
+/// What would be decided, without starting it.
+#[derive(Debug, Clone)]
+pub struct Explain {
+    /// Who would ask.
+    pub caller: Caller,
+    /// In a page of which origin.
+    pub origin: Option<String>,
+    /// For which camera.
+    pub camera: Camera,
+    /// How it would be wanted.
+    pub wish: Wish,
+    /// What the viewer's program can do.
+    pub viewer: Viewer,
 }
 
 /// What there is to see.

@@ -1,6 +1,7 @@
 use std::{
     collections::{BTreeSet, HashMap, HashSet, VecDeque},
     sync::Arc,
+    time::Instant,
 };
 
 use sluice_ids::{CameraId, NodeId, SessionId, TenantId, Tier, UnixMillis};
@@ -9,13 +10,14 @@ use sluice_wire::node::{FeedState, FromNode, ToNode};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use crate::{
-    book::{Book, Ending, Hints, Order, Phase, Qoe, Reach, SessionView, Untouchable},
-    decide::{Camera, Decision, Inputs, decide},
+    book::{Book, Ending, Hints, Order, Phase, Qoe, Reach, Seats, SessionView, Terms, Untouchable},
+    decide::{Camera, Decision, Http, Inputs, Path, Protocol, ProtocolWish, Viewer, Wish, decide},
     event::{FeedView, StreamEvent},
     metrics::StreamsMetrics,
     mirror::Mark,
-    play::{Picture, PlayRequest, StartKey, Wanted},
+    play::{Caller, Explain, Picture, PlayRequest, StartKey, Wanted},
     refusal::{Refusal, RefusalCode},
+    why::Why,
 };
 
 /// What one camera of a request came to, before it is recorded and signed.
@@ -23,9 +25,18 @@ pub(crate) struct Granted {
     pub(crate) view: SessionView,
     pub(crate) decision: Decision,
     pub(crate) picture: Picture,
+    /// What opens it otherwise, in the order to try.
+    pub(crate) fallbacks: Vec<Protocol>,
     /// `false` for a session that a start key found.
     pub(crate) fresh: bool,
     pub(crate) key: Option<StartKey>,
+}
+
+/// A session that was renewed, what else plays it, and how its feed stands.
+pub(crate) struct Again {
+    pub(crate) view: SessionView,
+    pub(crate) fallbacks: Vec<Protocol>,
+    pub(crate) feed: Option<FeedView>,
 }
 
 /// Which sessions to end at once.
@@ -37,14 +48,15 @@ pub(crate) enum Class {
 }
 
 pub(crate) type Items = Vec<Result<Granted, Refusal>>;
-/// What was renewed, with its feed, in the order asked for.
-pub(crate) type Renewed = Vec<Touched<(SessionView, Option<FeedView>)>>;
+/// What was renewed, in the order asked for.
+pub(crate) type Renewed = Vec<Touched<Again>>;
 pub(crate) type Touched<T> = Result<T, Untouchable>;
 
 pub(crate) enum Command {
     Play(Arc<PlayRequest>, String, oneshot::Sender<Items>),
     Find(StartKey, oneshot::Sender<Option<SessionId>>),
-    Renew(Reach, Vec<SessionId>, oneshot::Sender<Renewed>),
+    Renew(Reach, Vec<(SessionId, Option<Protocol>)>, oneshot::Sender<Renewed>),
+    Explain(Box<Explain>, oneshot::Sender<Result<Decision, Refusal>>),
     Hint(Reach, Vec<(SessionId, Hints)>, oneshot::Sender<Vec<Touched<()>>>),
     Measured(Reach, SessionId, Qoe, oneshot::Sender<Touched<()>>),
     End(Reach, Vec<SessionId>, Ending, oneshot::Sender<Vec<Touched<()>>>),
@@ -163,6 +175,7 @@ impl Task {
                 }
             }
             Order::Changed(view) => self.changed(*view),
+            Order::Switched(view) => self.switched(*view),
         }
     }
 
@@ -186,6 +199,14 @@ impl Task {
         let _ = self.events.send(StreamEvent::Session(view));
     }
 
+    fn switched(&mut self, view: SessionView) {
+        self.metrics.switches.inc();
+        self.state.unmarked.push_back(Mark::Switched(view.id, view.protocol.as_str()));
+        tracing::debug!(session.id = %view.id, protocol = view.protocol.as_str(), "session switched");
+        // Nobody may be listening.
+        let _ = self.events.send(StreamEvent::Session(view));
+    }
+
     fn news(&mut self, news: FromNode) {
         let at = self.clock.now();
         match news {
@@ -196,7 +217,8 @@ impl Task {
                 let view = FeedView { state, reason, viewers, captured_at };
                 self.feed(camera, tier, view);
             }
-            FromNode::Load { .. } => {}
+            // The registry has them; nothing is decided here by how a pull stands.
+            FromNode::Cameras(_) | FromNode::Load { .. } => {}
         }
     }
 
@@ -225,15 +247,10 @@ impl Task {
             }
             Command::Find(key, reply) => drop(reply.send(book.started_as(&key).map(|view| view.id))),
             Command::Renew(reach, ids, reply) => {
-                let views: Vec<_> = ids.into_iter().map(|id| book.renew(at, &reach, id)).collect();
-                self.metrics.renewals.inc_by(views.iter().filter(|view| view.is_ok()).count() as u64);
-                let feed =
-                    |view: SessionView| (self.state.feeds.get(&(view.camera, view.tier)).cloned(), view);
-                let with_feed = |view| {
-                    let (feed, view) = feed(view);
-                    (view, feed)
-                };
-                let _ = reply.send(views.into_iter().map(|view| view.map(with_feed)).collect());
+                let _ = reply.send(ids.into_iter().map(|id| self.renew(at, &reach, id)).collect());
+            }
+            Command::Explain(asked, reply) => {
+                let _ = reply.send(self.explain(&asked));
             }
             Command::Hint(reach, hints, reply) => {
                 let _ = reply.send(hints.iter().map(|(id, hints)| book.hint(&reach, *id, hints)).collect());
@@ -284,24 +301,81 @@ impl Task {
     fn one(&mut self, request: &PlayRequest, wanted: &Wanted, correlation: &str) -> Result<Granted, Refusal> {
         let known = wanted.camera.as_ref().ok_or(Refusal::new(RefusalCode::CameraUnknown))?;
         let camera = self.with_feeds(known);
-        let inputs =
-            Inputs { wish: wanted.wish, camera: &camera, viewer: &request.viewer, node: Some(self.node) };
-        let decision = decide(&inputs)?;
-        let picture = self.picture(&camera, decision.tier);
-        let at = self.clock.now();
-        if let Some(live) = wanted.key.as_ref().and_then(|key| self.state.book.started_as(key)) {
-            let reach = Reach::Tenant(live.tenant);
-            let (id, decision) = (live.id, Decision { tier: live.tier, ..decision });
-            let renewed = self.state.book.renew(at, &reach, id);
-            let view = renewed.map_err(|_| Refusal::new(RefusalCode::NodeUnavailable))?;
-            return Ok(Granted { view, decision, picture, fresh: false, key: None });
+        let live = wanted.key.as_ref().and_then(|key| self.state.book.started_as(key)).cloned();
+        if let Some(live) = live.filter(|_| camera.enabled) {
+            return self.again(wanted.wish, &camera, &live);
         }
+        let seats = seats(&request.caller, request.origin.as_ref());
+        let decision = self.decided(wanted.wish, &camera, &request.viewer, &seats)?;
+        let picture = self.picture(&camera, decision.tier);
         if self.state.book.live() >= self.most_sessions {
             return Err(Refusal::new(RefusalCode::SessionsFull));
         }
         let view = self.session(request, camera.id, &decision, correlation);
-        self.state.book.grant(at, view.clone(), wanted.key.clone());
-        Ok(Granted { view, decision, picture, fresh: true, key: wanted.key.clone() })
+        let key = wanted.key.clone();
+        let may_hold = decision.protocol == Protocol::LlHls || decision.fallbacks.contains(&Protocol::LlHls);
+        let seat = (request.viewer.http == Http::H1 && may_hold).then_some(seats);
+        let terms = Terms { key: key.clone(), fallbacks: decision.fallbacks.clone(), seat };
+        self.state.book.grant(self.clock.now(), view.clone(), terms);
+        Ok(Granted { view, fallbacks: decision.fallbacks.clone(), decision, picture, fresh: true, key })
+    }
+
+    /// A start that finds the session it started before: that session goes on, by its protocol unless another is
+    /// asked for that it was granted with.
+    fn again(&mut self, wish: Wish, camera: &Camera, live: &SessionView) -> Result<Granted, Refusal> {
+        use Protocol::{Hls, LlHls, Webrtc};
+        if wish.tier.is_some_and(|tier| tier != live.tier) {
+            return Err(Refusal::about(RefusalCode::SessionRunsOtherwise, live.tier.as_str()));
+        }
+        let wanted = match wish.protocol {
+            ProtocolWish::AnyHls if live.protocol == Webrtc => vec![Some(LlHls), Some(Hls)],
+            ProtocolWish::Only(asked) => vec![Some(asked)],
+            ProtocolWish::Auto | ProtocolWish::AnyHls => vec![None],
+        };
+        let (at, reach) = (self.clock.now(), Reach::Tenant(live.tenant));
+        let renewed =
+            wanted.into_iter().find_map(|wanted| self.state.book.renew(at, &reach, (live.id, wanted)).ok());
+        let otherwise = || Refusal::about(RefusalCode::SessionRunsOtherwise, live.protocol.as_str());
+        let (view, fallbacks) = renewed.ok_or_else(otherwise)?;
+        let decision = Decision {
+            protocol: view.protocol,
+            tier: view.tier,
+            node: view.node,
+            path: Path::Wan,
+            why: vec![Why::SessionRunning],
+            fallbacks: fallbacks.clone(),
+        };
+        let picture = self.picture(camera, view.tier);
+        Ok(Granted { view, decision, picture, fallbacks, fresh: false, key: None })
+    }
+
+    fn decided(
+        &self,
+        wish: Wish,
+        camera: &Camera,
+        viewer: &Viewer,
+        seats: &Seats,
+    ) -> Result<Decision, Refusal> {
+        let h1_seats_taken = self.state.book.seats_taken(seats);
+        decide(&Inputs { wish, camera, viewer, node: Some(self.node), h1_seats_taken })
+    }
+
+    fn explain(&self, asked: &Explain) -> Result<Decision, Refusal> {
+        let camera = self.with_feeds(&asked.camera);
+        let seats = seats(&asked.caller, asked.origin.as_ref());
+        self.decided(asked.wish, &camera, &asked.viewer, &seats)
+    }
+
+    fn renew(
+        &mut self,
+        at: Instant,
+        reach: &Reach,
+        id: (SessionId, Option<Protocol>),
+    ) -> Result<Again, Untouchable> {
+        let (view, fallbacks) = self.state.book.renew(at, reach, id)?;
+        self.metrics.renewals.inc();
+        let feed = self.state.feeds.get(&(view.camera, view.tier)).cloned();
+        Ok(Again { view, fallbacks, feed })
     }
 
     fn session(
@@ -346,6 +420,10 @@ impl Task {
         let warm = offered.is_some_and(|offered| offered.warm);
         picture(camera.device_online, warm, trouble, self.state.feeds.get(&(camera.id, tier)))
     }
+}
+
+fn seats(caller: &Caller, origin: Option<&String>) -> Seats {
+    Seats { tenant: caller.tenant, credential: caller.credential.clone(), origin: origin.cloned() }
 }
 
 /// What a viewer would see now, from what the edge and the node say.

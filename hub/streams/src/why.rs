@@ -70,12 +70,52 @@ told! {
             "a configuração da câmera define este protocolo";
         /// `auto`: WebRTC has the lowest delay.
         ProtocolLowestDelay = "protocol-lowest-delay",
-            "WebRTC has the lowest delay, and this node serves it",
-            "WebRTC tem o menor atraso, e este nó o oferece";
-        /// `auto` with a class that another protocol would serve, but this node speaks only WebRTC.
-        ProtocolOnlyOne = "protocol-only-one",
-            "this node serves WebRTC only",
-            "este nó oferece apenas WebRTC";
+            "WebRTC has the lowest delay",
+            "WebRTC tem o menor atraso";
+        /// The latency class lets the picture be a second or more behind.
+        ProtocolByClass = "protocol-by-class",
+            "this latency class is served by HLS: it costs less and many can watch at once",
+            "esta classe de latência é atendida por HLS: custa menos e muitos podem assistir ao mesmo tempo";
+        /// The viewer found that WebRTC's packets do not get through.
+        UdpBlocked = "udp-blocked",
+            "this network lets no UDP through, so the picture comes over HTTP",
+            "esta rede não deixa passar UDP; a imagem vem por HTTP";
+        /// UDP is blocked and nothing but WebRTC plays the stream.
+        WebrtcOverTcp = "webrtc-over-tcp",
+            "only WebRTC plays this stream here; it is tried over TCP",
+            "apenas WebRTC reproduz este fluxo aqui; será tentado por TCP";
+        /// Sound is wanted and WebRTC does not carry its codec.
+        AudioNeedsHls = "audio-needs-hls",
+            "sound is wanted, and WebRTC does not carry this camera's audio codec; LL-HLS does",
+            "o som foi pedido, e WebRTC não transporta o codec de áudio desta câmera; LL-HLS transporta";
+        /// Sound is wanted and does not come this way.
+        AudioNotCarried = "audio-not-carried",
+            "the camera's audio codec does not come by this protocol; the picture is silent",
+            "o codec de áudio da câmera não vem por este protocolo; a imagem fica sem som";
+        /// WebRTC does not carry B-frames.
+        BFramesNeedHls = "b-frames-need-hls",
+            "the camera sends B-frames, which WebRTC does not show in order; HLS does",
+            "a câmera envia quadros B, que WebRTC não mostra em ordem; HLS mostra";
+        /// The viewer does not decode the codec over WebRTC.
+        CodecNeedsHls = "codec-needs-hls",
+            "this program does not decode the camera's codec over WebRTC, but it does over HLS",
+            "este programa não decodifica o codec da câmera por WebRTC, mas decodifica por HLS";
+        /// The viewer decodes the codec over WebRTC only.
+        CodecNeedsWebrtc = "codec-needs-webrtc",
+            "this program decodes the camera's codec over WebRTC only",
+            "este programa decodifica o codec da câmera apenas por WebRTC";
+        /// More LL-HLS would block the page.
+        LlHlsLimit = "ll-hls-limit",
+            "over HTTP/1.1 a page can hold four LL-HLS pictures; reach the hub over TLS (HTTP/2) for more",
+            "por HTTP/1.1 uma página comporta quatro imagens LL-HLS; acesse o hub por TLS (HTTP/2) para mais";
+        /// The viewer says that it decodes H.265 this way.
+        H265Decoded = "h265-decoded",
+            "the stream is H.265, and this program decodes it",
+            "o fluxo é H.265, e este programa o decodifica";
+        /// The same caller's live session goes on.
+        SessionRunning = "session-running",
+            "the session that the same caller started before goes on",
+            "a sessão que o mesmo solicitante iniciou antes continua";
         /// The request named the tier.
         TierAsked = "tier-asked",
             "the request asks for this tier",
@@ -102,8 +142,8 @@ told! {
             "o tamanho do quadro não foi informado; a imagem menor custa menos";
         /// Another tier would fit better but cannot be played.
         TierByCodec = "tier-by-codec",
-            "the tier that would fit better is in a form browsers do not play over WebRTC",
-            "o fluxo mais adequado está em um formato que navegadores não reproduzem por WebRTC";
+            "the tier that would fit better is in a form this program does not play by this protocol",
+            "o fluxo mais adequado está em um formato que este programa não reproduz por este protocolo";
         /// There is one node.
         NodeOnlyOne = "node-only-one",
             "there is one media node",
@@ -112,6 +152,10 @@ told! {
         PathEdge = "path-edge",
             "the site's edge sends it over its link",
             "o edge do local envia por seu enlace";
+        /// The node pulls the camera itself.
+        PathNode = "path-node",
+            "the media node pulls the camera itself",
+            "o próprio nó de mídia conecta-se à câmera";
         /// Pictures are in memory; the start is quick.
         FeedWarm = "feed-warm",
             "pictures of this tier are in memory; it starts at once",

@@ -9,7 +9,7 @@ use axum::{
 use serde::Deserialize;
 use sluice_hub_streams::{
     Ending, Grant, PlayRequest, Reach, StartKey, Wanted,
-    decide::{Protocol, Viewer},
+    decide::{Protocol, ProtocolWish},
 };
 use sluice_ids::CameraId;
 use utoipa::{IntoParams, ToSchema};
@@ -18,8 +18,8 @@ use crate::{
     auth::{Right, Who},
     body::LooseBody,
     page::Asked,
-    problem::Problem,
-    routes::play::{Outcome, PlayItem, PlayWish, TileSize, granted, wish},
+    problem::{FieldFault, Problem},
+    routes::play::{Outcome, PlayItem, PlayViewer, PlayWish, TileSize, granted, viewer, wish},
     standing,
     state::ApiState,
     validate::Faults,
@@ -29,7 +29,7 @@ use crate::{
 #[derive(Debug, Default, Clone, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct StartQuery {
-    /// `webrtc` (the default) or `hls`.
+    /// `auto` (the default), `webrtc`, `ll-hls`, or `hls`: LL-HLS or HLS, and the answer's `protocol` says which.
     protocol: Option<String>,
     /// An opaque id of the operator, for the audit.
     on_behalf_of: Option<String>,
@@ -46,6 +46,20 @@ pub(crate) struct StartBody {
     tile: Option<TileSize>,
     latency_class: Option<String>,
     protocol: Option<String>,
+    tier: Option<String>,
+    /// What the viewer's program can do.
+    #[serde(default)]
+    viewer: PlayViewer,
+}
+
+/// How a standard player wants a camera.
+#[derive(Debug, Default, Clone, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PlaylistQuery {
+    /// `auto` (the default: LL-HLS, else HLS), `ll-hls`, or `hls` for players that take no low-latency playlists.
+    protocol: Option<String>,
+    /// `auto` (the default), `main`, `sub` or `third`.
     tier: Option<String>,
 }
 
@@ -104,7 +118,7 @@ pub(crate) async fn endpoint(
     let key = key(&who, id, &merged(&query, StartBody::default()));
     let session = state.streams.started_as(key).await?.ok_or_else(not_started)?;
     let reach = Reach::Credential(tenant, who.credential());
-    let renewed = state.streams.renew(&reach, vec![session], &who.base).await?.pop();
+    let renewed = state.streams.renew(&reach, vec![(session, None)], &who.base).await?.pop();
     let Some(Ok(grant)) = renewed else { return Err(not_started()) };
     Ok(Json(PlayItem {
         camera_id: camera,
@@ -123,28 +137,46 @@ pub(crate) async fn whep(
     Path(camera): Path<String>,
 ) -> Result<Response, Problem> {
     who.needs(Right::Play)?;
-    let own = Start { key: None, ..Start::default() };
-    let grant = begin(&state, &who, &camera, own).await?;
-    let target = format!("{}?token={}", grant.ticket.url, grant.ticket.token);
-    let location = HeaderValue::try_from(target).map_err(|error| Problem::internal(&error))?;
-    let headers =
-        [(header::LOCATION, location), (header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
-    Ok((StatusCode::TEMPORARY_REDIRECT, headers).into_response())
+    let wish = PlayWish { protocol: Some("webrtc".into()), ..PlayWish::default() };
+    let grant = begin(&state, &who, &camera, Start { wish, ..Start::default() }).await?;
+    redirect(format!("{}?token={}", grant.ticket.url, grant.ticket.token))
 }
 
-/// HLS for standard players: there is no engine for it yet, and that is said, not replaced.
-#[utoipa::path(get, path = "/streams/{camera_id}/index.m3u8", tag = "streams", params(("camera_id" = String, Path)),
-    responses((status = 404, body = Problem), (status = 422, body = Problem)))]
+/// HLS for standard players: the same decision and audit as `/play`, then the node's multivariant playlist by 307,
+/// with a one-time token in its address. Players that can send no `Authorization` take the `url` that
+/// `POST /streams/{camera_id}/start?protocol=hls` answers.
+#[utoipa::path(get, path = "/streams/{camera_id}/index.m3u8", tag = "streams",
+    params(("camera_id" = String, Path), PlaylistQuery), responses((status = 307), (status = 404, body = Problem),
+    (status = 409, body = Problem), (status = 422, body = Problem)))]
 pub(crate) async fn playlist(
     State(state): State<ApiState>,
     who: Who,
     Path(camera): Path<String>,
+    Asked(query): Asked<PlaylistQuery>,
 ) -> Result<Response, Problem> {
     who.needs(Right::Play)?;
-    let wish = PlayWish { protocol: Some("hls".into()), ..PlayWish::default() };
-    let grant = begin(&state, &who, &camera, Start { wish, ..Start::default() }).await?;
-    let location = HeaderValue::try_from(grant.ticket.url).map_err(|error| Problem::internal(&error))?;
-    Ok((StatusCode::TEMPORARY_REDIRECT, [(header::LOCATION, location)]).into_response())
+    let protocol = match query.protocol.as_deref() {
+        None | Some("auto") => ProtocolWish::AnyHls,
+        Some("hls") => ProtocolWish::Only(Protocol::Hls),
+        Some("ll-hls") => ProtocolWish::Only(Protocol::LlHls),
+        Some(_) => return Err(one_of_hls()),
+    };
+    let wish = PlayWish { tier: query.tier, ..PlayWish::default() };
+    let grant =
+        begin(&state, &who, &camera, Start { wish, protocol: Some(protocol), ..Start::default() }).await?;
+    redirect(grant.ticket.url)
+}
+
+fn one_of_hls() -> Problem {
+    let text = "one of auto, ll-hls, hls".to_owned();
+    Problem::invalid(vec![FieldFault { field: "protocol".into(), code: "invalid", text }])
+}
+
+fn redirect(target: String) -> Result<Response, Problem> {
+    let location = HeaderValue::try_from(target).map_err(|error| Problem::internal(&error))?;
+    let headers =
+        [(header::LOCATION, location), (header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
+    Ok((StatusCode::TEMPORARY_REDIRECT, headers).into_response())
 }
 
 /// A start with its body and its query put together.
@@ -155,6 +187,9 @@ struct Start {
     key: Option<String>,
     origin: Option<String>,
     wish: PlayWish,
+    /// In place of the wish's.
+    protocol: Option<ProtocolWish>,
+    viewer: PlayViewer,
 }
 
 fn merged(query: &StartQuery, body: StartBody) -> Start {
@@ -169,6 +204,8 @@ fn merged(query: &StartQuery, body: StartBody) -> Start {
         key: Some(query.client_ref.clone().or(body.client_ref).unwrap_or_default()),
         origin: body.origin,
         wish,
+        protocol: None,
+        viewer: body.viewer,
     }
 }
 
@@ -191,17 +228,20 @@ async fn own_camera(state: &ApiState, who: &Who, text: &str) -> Result<CameraId,
 async fn begin(state: &ApiState, who: &Who, camera: &str, start: Start) -> Result<Grant, Problem> {
     let mut faults = Faults::default();
     let mut wished = wish(&start.wish, "", &mut faults);
+    let viewer = viewer(&start.viewer, "viewer", &mut faults);
     faults.finish()?;
-    if wished.protocol == Some(Protocol::Hls) {
-        // `hls` means LL-HLS or HLS, whichever there is; the decision says what there is.
-        wished.protocol = Some(Protocol::LlHls);
-    }
+    wished.protocol = match (start.protocol, wished.protocol) {
+        (Some(protocol), _) => protocol,
+        // In this form `hls` means LL-HLS or HLS.
+        (None, ProtocolWish::Only(Protocol::Hls)) => ProtocolWish::AnyHls,
+        (None, wished) => wished,
+    };
     let known = standing::playable(state, who.tenant(), vec![camera.to_owned()]).await?.pop().flatten();
     let key = known.as_ref().filter(|_| start.key.is_some()).map(|known| key(who, known.id, &start));
     let request = PlayRequest {
         caller: who.caller(),
         cameras: vec![Wanted { asked: camera.to_owned(), camera: known, wish: wished, key }],
-        viewer: Viewer::default(),
+        viewer,
         on_behalf_of: start.on_behalf_of,
         origin: start.origin,
         base: who.base.clone(),

@@ -1,8 +1,8 @@
 use axum::{Json, extract::State};
 use serde::{Deserialize, Serialize};
 use sluice_hub_streams::{
-    Decision, Grant, Language, PlayRequest, Refusal, Wanted,
-    decide::{LatencyClass, Protocol, Tile, Viewer, Wish},
+    Decision, Grant, Language, PlayRequest, Refusal, Ticket, Wanted,
+    decide::{Http, LatencyClass, Protocol, ProtocolWish, Tile, Udp, Viewer, Wish},
 };
 use sluice_ids::{CameraId, Tier};
 use utoipa::ToSchema;
@@ -61,19 +61,30 @@ pub(crate) struct TileSize {
     pub(crate) height: f64,
 }
 
-/// What the viewer's program can do.
-#[derive(Debug, Default, Deserialize, ToSchema)]
+/// What the viewer's program can do, and what it knows of its network.
+#[derive(Debug, Default, Clone, Deserialize, ToSchema)]
 pub(crate) struct PlayViewer {
-    /// Such as `h264`; absent if it does not say.
+    /// Codecs it decodes: `h264`, `h265`, `opus`, `pcmu`, `pcma`, `aac`. The bare name says everywhere;
+    /// `webrtc:h265` or `mse:h264` say only there (`mse` stands for HLS however it is played). Absent or empty if it
+    /// does not say: then H.264 everywhere. Names that are not known say nothing.
     #[serde(default)]
-    codecs: Vec<String>,
+    pub(crate) codecs: Vec<String>,
     /// What it knows of its network.
     #[serde(default)]
-    #[expect(
-        dead_code,
-        reason = "part of the contract; the decision reads it once there is more than one protocol"
-    )]
-    network: serde_json::Value,
+    pub(crate) network: PlayNetwork,
+    /// Whether sound is wanted: a codec that WebRTC does not carry then speaks for LL-HLS.
+    #[serde(default)]
+    pub(crate) audio: bool,
+}
+
+/// What a viewer's program knows of its network.
+#[derive(Debug, Default, Clone, Deserialize, ToSchema)]
+pub(crate) struct PlayNetwork {
+    /// `open`, `blocked` (WebRTC was tried and did not get through) or `unknown` (the default).
+    pub(crate) udp: Option<String>,
+    /// The HTTP between it and this hub: `h1`, `h2`, `h3` or `unknown` (the default). Over `h1` at most 4 sessions of
+    /// one caller and origin may come to LL-HLS.
+    pub(crate) http: Option<String>,
 }
 
 /// What came of a play request.
@@ -114,12 +125,15 @@ pub(crate) struct Granted {
     node: String,
     /// `wan`, `lan` or `relay`.
     path: &'static str,
-    /// For WHEP, the offer is POSTed here with the token as Bearer.
+    /// For WHEP, the offer is POSTed here with the token as Bearer. For HLS this is the multivariant playlist, fetched
+    /// as it is: the token is part of it.
     url: String,
     token: String,
     /// Milliseconds since 1970: from then on the token opens nothing. A running session goes on.
     expires_at: i64,
     ice_servers: Vec<IceServer>,
+    /// Other ways into the same session, in the order to try; only what would play. Empty where the request or the
+    /// camera's configuration names the protocol. After `expires_at`, `POST /sessions/renew` gives them anew.
     fallbacks: Vec<Fallback>,
     poster_url: Option<String>,
     picture: PictureNow,
@@ -134,10 +148,12 @@ pub(crate) struct IceServer {
     credential: Option<String>,
 }
 
-/// Another way to the same picture.
+/// Another way to the same picture, of the same session, with a token of its own.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Fallback {
+    /// `webrtc`, `ll-hls` or `hls`.
     protocol: &'static str,
+    /// As the `url` beside it.
     url: String,
     token: String,
 }
@@ -178,7 +194,7 @@ pub(crate) async fn play(
     Body(asked): Body<Play>,
 ) -> Result<Json<PlayAnswer>, Problem> {
     who.needs(Right::Play)?;
-    let wishes = check(&asked)?;
+    let (wishes, viewer) = check(&asked)?;
     let ids = asked.cameras.iter().map(|camera| camera.id.clone()).collect();
     let known = standing::playable(&state, who.tenant(), ids).await?;
     let wanted = known.into_iter().zip(&asked.cameras).zip(wishes);
@@ -187,7 +203,7 @@ pub(crate) async fn play(
     let request = PlayRequest {
         caller: who.caller(),
         cameras: cameras.collect(),
-        viewer: viewer(&asked.viewer),
+        viewer,
         on_behalf_of: asked.on_behalf_of.clone(),
         origin: asked.origin.clone(),
         base: who.base.clone(),
@@ -206,7 +222,7 @@ pub(crate) async fn play(
     }))
 }
 
-fn check(asked: &Play) -> Result<Vec<Wish>, Problem> {
+fn check(asked: &Play) -> Result<(Vec<Wish>, Viewer), Problem> {
     let mut faults = Faults::default();
     if !(1..=MOST_CAMERAS).contains(&asked.cameras.len()) {
         faults.add("cameras", "out-of-range", format!("one call plays 1 to {MOST_CAMERAS} cameras"));
@@ -231,8 +247,9 @@ fn check(asked: &Play) -> Result<Vec<Wish>, Problem> {
         wish(&asked, &path, &mut faults)
     });
     let wishes = wishes.collect();
+    let viewer = viewer(&asked.viewer, "viewer", &mut faults);
     faults.finish()?;
-    Ok(wishes)
+    Ok((wishes, viewer))
 }
 
 /// The wish in a request; what cannot be read is a fault at `path`.
@@ -259,13 +276,13 @@ pub(crate) fn wish(asked: &PlayWish, path: &str, faults: &mut Faults) -> Wish {
             LatencyClass::Interactive
         }
     };
-    let protocol = asked.protocol.as_deref().filter(|word| *word != "auto").and_then(|word| {
-        let protocol = Protocol::named(word);
-        if protocol.is_none() {
+    let protocol = match asked.protocol.as_deref() {
+        None | Some("auto") => ProtocolWish::Auto,
+        Some(word) => Protocol::named(word).map(ProtocolWish::Only).unwrap_or_else(|| {
             faults.add(at("protocol"), "invalid", "one of auto, webrtc, ll-hls, hls");
-        }
-        protocol
-    });
+            ProtocolWish::Auto
+        }),
+    };
     let tier = asked.tier.as_deref().filter(|word| *word != "auto").and_then(|word| {
         let tier = word.parse::<Tier>().ok();
         if tier.is_none() {
@@ -276,8 +293,32 @@ pub(crate) fn wish(asked: &PlayWish, path: &str, faults: &mut Faults) -> Wish {
     Wish { tile, latency_class, protocol, tier }
 }
 
-fn viewer(asked: &PlayViewer) -> Viewer {
-    Viewer { codecs: asked.codecs.iter().map(|codec| codec.trim().to_ascii_lowercase()).collect() }
+/// What the viewer in a request can do; what cannot be read is a fault at `path`.
+pub(crate) fn viewer(asked: &PlayViewer, path: &str, faults: &mut Faults) -> Viewer {
+    if asked.codecs.len() > MOST_CODECS {
+        faults.add(format!("{path}.codecs"), "out-of-range", format!("at most {MOST_CODECS} codecs"));
+    }
+    let udp = match asked.network.udp.as_deref() {
+        Some("open") => Udp::Open,
+        Some("blocked") => Udp::Blocked,
+        None | Some("unknown") => Udp::Unknown,
+        Some(_) => {
+            faults.add(format!("{path}.network.udp"), "invalid", "one of open, blocked, unknown");
+            Udp::Unknown
+        }
+    };
+    let http = match asked.network.http.as_deref() {
+        Some("h1") => Http::H1,
+        Some("h2") => Http::H2,
+        Some("h3") => Http::H3,
+        None | Some("unknown") => Http::Unknown,
+        Some(_) => {
+            faults.add(format!("{path}.network.http"), "invalid", "one of h1, h2, h3, unknown");
+            Http::Unknown
+        }
+    };
+    let codecs = asked.codecs.iter().take(MOST_CODECS).map(|codec| codec.trim().to_ascii_lowercase());
+    Viewer { codecs: codecs.collect(), udp, http, audio: asked.audio }
 }
 
 /// The viewer token of a play request: it ends when the sessions do.
@@ -298,7 +339,12 @@ pub(crate) fn outcome(item: Result<Grant, Refusal>, language: Language) -> Outco
 }
 
 pub(crate) fn granted(grant: Grant, language: Language) -> Granted {
-    let Grant { session, decision, ticket, picture } = grant;
+    let Grant { session, decision, ticket, fallbacks, picture } = grant;
+    let fallback = |(protocol, ticket): (Protocol, Ticket)| Fallback {
+        protocol: protocol.as_str(),
+        url: ticket.url,
+        token: ticket.token,
+    };
     Granted {
         session_id: session.to_string(),
         protocol: decision.protocol.as_str(),
@@ -309,7 +355,7 @@ pub(crate) fn granted(grant: Grant, language: Language) -> Granted {
         token: ticket.token,
         expires_at: ticket.expires_at.0,
         ice_servers: Vec::new(),
-        fallbacks: Vec::new(),
+        fallbacks: fallbacks.into_iter().map(fallback).collect(),
         poster_url: None,
         picture: PictureNow {
             state: picture.state,
@@ -327,5 +373,7 @@ pub(crate) fn because(decision: &Decision, language: Language) -> Vec<Because> {
 /// One wall of a control room.
 pub(crate) const MOST_CAMERAS: usize = 100;
 const MOST_PIXELS: f64 = 16_384.0;
+/// Each codec of ours at each place is 18; the rest is room for names of others.
+const MOST_CODECS: usize = 64;
 /// As long as a session may live.
 const VIEWER_TOKEN_S: i64 = 24 * 3_600;

@@ -1,13 +1,13 @@
 use axum::{Json, extract::State};
 use serde::{Deserialize, Serialize};
-use sluice_hub_streams::{Refusal, RefusalCode, decide::Viewer};
+use sluice_hub_streams::{Explain as Question, Refusal, RefusalCode};
 use utoipa::ToSchema;
 
 use crate::{
     auth::{Right, Who},
     body::Body,
     problem::Problem,
-    routes::play::{Because, PlayWish, TileSize, because, wish},
+    routes::play::{Because, PlayViewer, PlayWish, TileSize, because, viewer, wish},
     standing,
     state::ApiState,
     validate::Faults,
@@ -17,9 +17,14 @@ use crate::{
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct Explain {
     camera_id: String,
-    /// Codecs the viewer decodes; empty if it does not say.
+    /// What the viewer's program can do.
+    #[serde(default)]
+    viewer: PlayViewer,
+    /// Codecs the viewer decodes, as in `viewer.codecs`, to which they are added.
     #[serde(default)]
     codecs: Vec<String>,
+    /// The origin of the page that would play.
+    origin: Option<String>,
     tile: Option<TileSize>,
     latency_class: Option<String>,
     protocol: Option<String>,
@@ -35,6 +40,8 @@ pub(crate) enum Explained {
         tier: &'static str,
         node: String,
         path: &'static str,
+        /// Protocols that would play the same stream too, in the order to try.
+        fallbacks: Vec<&'static str>,
         why: Vec<Because>,
     },
     Refused {
@@ -59,17 +66,21 @@ pub(crate) async fn explain(
         tier: asked.tier,
     };
     let wish = wish(&asked_wish, "", &mut faults);
+    let mut program = asked.viewer;
+    program.codecs.extend(asked.codecs);
+    let viewer = viewer(&program, "viewer", &mut faults);
     faults.finish()?;
     let camera = standing::playable(&state, tenant, vec![asked.camera_id]).await?.pop().flatten();
     let unknown = Refusal::new(RefusalCode::CameraUnknown);
     let camera = camera.ok_or_else(|| Problem::refused(&unknown, who.language))?;
-    let viewer = Viewer { codecs: asked.codecs.iter().map(|codec| codec.to_ascii_lowercase()).collect() };
-    Ok(Json(match state.streams.explain(&camera, wish, &viewer) {
+    let question = Question { caller: who.caller(), origin: asked.origin, camera, wish, viewer };
+    Ok(Json(match state.streams.explain(question).await? {
         Ok(decision) => Explained::Decided {
             protocol: decision.protocol.as_str(),
             tier: decision.tier.as_str(),
             node: decision.node.to_string(),
             path: decision.path.as_str(),
+            fallbacks: decision.fallbacks.iter().map(|protocol| protocol.as_str()).collect(),
             why: because(&decision, who.language),
         },
         Err(refusal) => Explained::Refused { problem: Problem::refused(&refusal, who.language) },

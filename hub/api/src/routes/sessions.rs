@@ -1,3 +1,5 @@
+use std::collections::HashMap;
+
 use axum::{
     Json,
     extract::{FromRequestParts as _, Path, State},
@@ -6,7 +8,10 @@ use axum::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use sluice_hub_streams::{Ending, Hints, Importance, Qoe, Reach, SessionView, StreamsError, decide::Tile};
+use sluice_hub_streams::{
+    Ending, Hints, Importance, Qoe, Reach, SessionView, StreamsError,
+    decide::{Protocol, Tile},
+};
 use sluice_ids::SessionId;
 use utoipa::ToSchema;
 
@@ -26,6 +31,10 @@ use crate::{
 pub(crate) struct SessionIds {
     /// 1 to 100 ids.
     session_ids: Vec<String>,
+    /// Another protocol for some of them, by session id: `webrtc`, `ll-hls` or `hls`, one of those the session was
+    /// granted with (its `protocol` and its `fallbacks`). A session that is not named here keeps its own.
+    #[serde(default)]
+    protocols: HashMap<String, String>,
 }
 
 /// Sessions to be closed. `sendBeacon` cannot send headers, so what they would carry may stand in the body.
@@ -106,6 +115,7 @@ pub(crate) struct Session {
     id: String,
     camera_id: String,
     tier: &'static str,
+    /// `webrtc`, `ll-hls` or `hls`.
     protocol: &'static str,
     node: String,
     /// Who watches: the login name, the token's name, or whom a backend asked for.
@@ -138,8 +148,9 @@ pub(crate) async fn list(
     Ok(Json(crate::page::page(views, limit, |view| view.id.to_string(), |view| session(&view))))
 }
 
-/// Fresh url, token and ICE credentials for live sessions, without a new decision. A session that is over answers
-/// `session-ended` (410) in its place.
+/// Fresh url, token, fallbacks and ICE credentials for live sessions, without a new decision: by the same protocol,
+/// or by another that the session was granted with. A session that is over answers `session-ended` (410) in its
+/// place, one that was not granted for the protocol `protocol-not-granted` (409).
 #[utoipa::path(post, path = "/sessions/renew", tag = "sessions", request_body = SessionIds, responses(
     (status = 200, body = SessionItems), (status = 401, body = Problem), (status = 422, body = Problem)))]
 pub(crate) async fn renew(
@@ -149,7 +160,8 @@ pub(crate) async fn renew(
 ) -> Result<Json<SessionItems>, Problem> {
     let reach = who.own_sessions()?;
     let ids = ids(&asked.session_ids)?;
-    let renewed = state.streams.renew(&reach, ids.clone(), &who.base).await?;
+    let wanted = wanted(&asked, &ids)?;
+    let renewed = state.streams.renew(&reach, wanted, &who.base).await?;
     let items = ids.into_iter().zip(renewed).map(|(id, item)| match item {
         Ok(grant) => SessionItem::Granted(Box::new(granted(grant, who.language))),
         Err(error) => SessionItem::Problem { session_id: id.to_string(), problem: error.into() },
@@ -238,7 +250,8 @@ pub(crate) async fn reattach(
     who: Who,
     Path(id): Path<String>,
 ) -> Result<impl IntoResponse, Problem> {
-    let renewed = state.streams.renew(&who.own_sessions()?, vec![known(&id)?], &who.base).await?.pop();
+    let renewed =
+        state.streams.renew(&who.own_sessions()?, vec![(known(&id)?, None)], &who.base).await?.pop();
     let grant = renewed.unwrap_or(Err(StreamsError::Unknown))?;
     state.streams.stalled();
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(granted(grant, who.language))))
@@ -264,6 +277,22 @@ fn ids(texts: &[String]) -> Result<Vec<SessionId>, Problem> {
     let ids = ids.collect();
     faults.finish()?;
     Ok(ids)
+}
+
+/// Each session with the protocol it is to go on by.
+fn wanted(asked: &SessionIds, ids: &[SessionId]) -> Result<Vec<(SessionId, Option<Protocol>)>, Problem> {
+    let mut faults = Faults::default();
+    for (id, word) in &asked.protocols {
+        if !asked.session_ids.contains(id) {
+            faults.add(format!("protocols.{id}"), "invalid", "names a session that session_ids does not");
+        }
+        if Protocol::named(word).is_none() {
+            faults.add(format!("protocols.{id}"), "invalid", "one of webrtc, ll-hls, hls");
+        }
+    }
+    faults.finish()?;
+    let named = |text: &String| asked.protocols.get(text).and_then(|word| Protocol::named(word));
+    Ok(ids.iter().copied().zip(asked.session_ids.iter().map(named)).collect())
 }
 
 fn count(given: usize, field: &str, faults: &mut Faults) {

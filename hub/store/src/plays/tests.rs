@@ -32,12 +32,12 @@ async fn a_session_goes_from_given_to_ended_and_never_back() {
     assert!(store.play_session_started(one.id).await.unwrap());
     assert!(!store.play_session_started(one.id).await.unwrap());
     assert!(store.play_session_connected(one.id).await.unwrap());
-    assert!(store.play_session_renewed(one.id, Tier::Main, one.max_until).await.unwrap());
+    assert!(store.play_session_switched(one.id, "ll-hls".into()).await.unwrap());
     assert!(store.play_session_ended(one.id, "closed".into()).await.unwrap());
     assert!(!store.play_session_ended(one.id, "silence".into()).await.unwrap());
-    assert!(!store.play_session_renewed(one.id, Tier::Sub, one.max_until).await.unwrap());
+    assert!(!store.play_session_switched(one.id, "hls".into()).await.unwrap());
     let kept = store.play_session(bench.ours, one.id).await.unwrap().unwrap();
-    assert_eq!((kept.end_reason.as_deref(), kept.given.tier), (Some("closed"), Tier::Main));
+    assert_eq!((kept.end_reason.as_deref(), kept.given.protocol.as_str()), (Some("closed"), "ll-hls"));
     assert!(kept.started_at <= kept.connected_at && kept.connected_at <= kept.ended_at);
     assert_eq!(store.play_session(bench.theirs, one.id).await.unwrap(), None);
 

@@ -49,7 +49,7 @@ impl Bench {
     fn granted(&mut self, seconds: u64) -> SessionId {
         let view = self.view("tok_a", "play_1");
         let id = view.id;
-        self.book.grant(self.at(seconds), view, None);
+        self.book.grant(self.at(seconds), view, Terms::default());
         self.orders();
         id
     }
@@ -77,7 +77,7 @@ fn ended_as(orders: &[Order]) -> Option<Ending> {
 fn a_grant_leases_the_feed_before_anything_else() {
     let mut bench = Bench::new();
     let view = bench.view("tok_a", "play_1");
-    bench.book.grant(bench.at(0), view.clone(), None);
+    bench.book.grant(bench.at(0), view.clone(), Terms::default());
     assert_eq!(bench.orders()[0], Order::Lease(view.camera, view.tier));
     assert_eq!(bench.book.live(), 1);
 }
@@ -111,14 +111,14 @@ fn a_running_session_outlives_its_token_and_dies_of_age() {
 fn renewing_leases_again_and_after_the_end_says_so() {
     let mut bench = Bench::new();
     let (id, mine) = (bench.granted(0), bench.mine());
-    let view = bench.book.renew(bench.at(60), &mine, id).unwrap();
+    let view = bench.book.renew(bench.at(60), &mine, (id, None)).unwrap().0;
     assert_eq!(bench.orders(), [Order::Lease(view.camera, view.tier)]);
     bench.book.woke(bench.at(100));
     assert!(bench.orders().is_empty(), "the renewed token may still be spent");
     bench.book.ended(bench.at(101), id, EndReason::Silence);
-    assert_eq!(bench.book.renew(bench.at(102), &mine, id), Err(Untouchable::Ended));
+    assert_eq!(bench.book.renew(bench.at(102), &mine, (id, None)), Err(Untouchable::Ended));
     bench.book.woke(bench.at(300));
-    assert_eq!(bench.book.renew(bench.at(301), &mine, id), Err(Untouchable::Unknown));
+    assert_eq!(bench.book.renew(bench.at(301), &mine, (id, None)), Err(Untouchable::Unknown));
 }
 
 #[test]
@@ -138,7 +138,7 @@ fn a_session_is_reached_by_its_tenant_its_credential_and_its_request_alone() {
     }
     for reach in [Reach::Tenant(tenant), bench.mine(), Reach::Play(tenant, "play_1".into())] {
         assert_eq!(bench.book.list(&reach).len(), 1);
-        assert!(bench.book.renew(bench.at(1), &reach, id).is_ok());
+        assert!(bench.book.renew(bench.at(1), &reach, (id, None)).is_ok());
     }
 }
 
@@ -175,10 +175,53 @@ fn a_start_key_finds_its_session_while_it_lives() {
         client_ref: String::new(),
     };
     let id = view.id;
-    bench.book.grant(bench.at(0), view, Some(key.clone()));
+    bench.book.grant(bench.at(0), view, Terms { key: Some(key.clone()), ..Terms::default() });
     assert_eq!(bench.book.started_as(&key).map(|view| view.id), Some(id));
     bench.book.ended(bench.at(1), id, EndReason::Closed);
     assert!(bench.book.started_as(&key).is_none());
+}
+
+#[test]
+fn a_session_goes_on_by_a_protocol_it_was_granted_for_and_by_no_other() {
+    let mut bench = Bench::new();
+    let (view, mine) = (bench.view("tok_a", "play_1"), bench.mine());
+    let id = view.id;
+    let terms = Terms { fallbacks: vec![Protocol::LlHls], ..Terms::default() };
+    bench.book.grant(bench.at(0), view, terms);
+    bench.orders();
+    let to = |protocol| (id, Some(protocol));
+    let hls = bench.book.renew(bench.at(1), &mine, to(Protocol::Hls));
+    assert_eq!(hls.unwrap_err(), Untouchable::NotGranted(Protocol::Hls));
+    let (view, fallbacks) = bench.book.renew(bench.at(1), &mine, to(Protocol::LlHls)).unwrap();
+    assert_eq!((view.protocol, fallbacks), (Protocol::LlHls, vec![Protocol::Webrtc]));
+    let orders = bench.orders();
+    assert!(
+        matches!(&orders[..], [Order::Switched(view), Order::Lease(..)] if view.protocol == Protocol::LlHls)
+    );
+    bench.book.renew(bench.at(2), &mine, (id, None)).unwrap();
+    assert_eq!(bench.book.list(&mine)[0].protocol, Protocol::LlHls, "a renewal keeps the protocol");
+    bench.book.renew(bench.at(3), &mine, to(Protocol::Webrtc)).unwrap();
+    assert_eq!(bench.book.list(&mine)[0].protocol, Protocol::Webrtc, "and the way back is open");
+}
+
+#[test]
+fn a_seat_is_held_until_the_session_ends() {
+    let mut bench = Bench::new();
+    let seats = Seats { tenant: bench.tenant, credential: "tok_a".into(), origin: None };
+    let other = Seats { origin: Some("https://a.example".into()), ..seats.clone() };
+    let mut ids = Vec::new();
+    for _ in 0..3 {
+        let view = bench.view("tok_a", "play_1");
+        ids.push(view.id);
+        let terms = Terms { seat: Some(seats.clone()), ..Terms::default() };
+        bench.book.grant(bench.at(0), view, terms);
+    }
+    assert_eq!((bench.book.seats_taken(&seats), bench.book.seats_taken(&other)), (3, 0));
+    bench.book.ended(bench.at(1), ids[0], EndReason::Closed);
+    bench.book.ended(bench.at(1), ids[0], EndReason::Closed);
+    assert_eq!(bench.book.seats_taken(&seats), 2);
+    bench.book.end_all(bench.at(2), Ending::Revoked, |_| true);
+    assert_eq!((bench.book.seats_taken(&seats), bench.book.seated.len()), (0, 0));
 }
 
 #[test]
@@ -230,9 +273,9 @@ proptest! {
                 Step::Grant => {
                     let view = bench.view("tok_a", "play_1");
                     ids.push(view.id);
-                    bench.book.grant(at, view, None);
+                    bench.book.grant(at, view, Terms::default());
                 }
-                Step::Renew(n) => { picked(&ids, n).map(|id| bench.book.renew(at, &mine, id).is_ok()); }
+                Step::Renew(n) => { picked(&ids, n).map(|id| bench.book.renew(at, &mine, (id, None)).is_ok()); }
                 Step::Started(n) => picked(&ids, n).into_iter().for_each(|id| bench.book.started(id)),
                 Step::Connected(n) => picked(&ids, n).into_iter().for_each(|id| bench.book.connected(id)),
                 Step::NodeEnded(n) => {
