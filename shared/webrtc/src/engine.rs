@@ -1,6 +1,5 @@
 use std::{
     collections::HashSet,
-    io,
     net::{IpAddr, SocketAddr},
     sync::{
         Arc, Mutex, PoisonError,
@@ -12,7 +11,8 @@ use sluice_runtime::{Clock, TaskScope};
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::{
-    frame::{FeedId, Frame, SessionKey},
+    error::{BindError, OfferError, TrickleError},
+    frame::{AudioPacket, FeedId, FeedMedia, Frame, SessionKey},
     metrics::EngineMetrics,
     socket::UdpPort,
     task::{Ports, Task},
@@ -67,6 +67,8 @@ pub enum EndReason {
     Silence,
     /// ICE stood, but the DTLS handshake did not end well.
     DtlsFailed,
+    /// The feed turned out to be of a codec that the viewer did not offer.
+    CodecUnsupported,
     /// Its state machine broke; nobody else is touched.
     Broken,
     /// The engine stopped.
@@ -80,86 +82,6 @@ pub struct Answer {
     pub sdp: String,
     /// The ICE user name fragment of our side, which names this ICE session.
     pub ufrag: String,
-}
-
-/// Why an offer was not taken.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum OfferError {
-    /// Not an SDP offer as a browser makes it.
-    #[error("the SDP offer is malformed: {what}")]
-    Malformed {
-        /// What is wrong with it.
-        what: String,
-    },
-    /// No m-line asks for video.
-    #[error("the offer asks for no video")]
-    NoVideo,
-    /// None of the offered video formats is ours.
-    #[error("the viewer takes {offered}, the feed is H.264 with packetization-mode 1")]
-    CodecUnsupported {
-        /// What the viewer offered.
-        offered: String,
-    },
-    /// As many viewers as this engine may hold.
-    #[error("this node holds its {limit} viewers already")]
-    Full {
-        /// The most viewers it holds.
-        limit: usize,
-    },
-    /// The engine has stopped.
-    #[error("the engine has stopped")]
-    Stopped,
-}
-
-/// Why a trickled fragment was not taken.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum TrickleError {
-    /// Not an SDP fragment of RFC 8840.
-    #[error("the fragment is malformed at line {line}: {what}")]
-    Malformed {
-        /// Line number from 1.
-        line: usize,
-        /// What is wrong with it.
-        what: &'static str,
-    },
-    /// The fragment belongs to another ICE session: an ICE restart needs a new session.
-    #[error("the fragment is of another ICE session")]
-    OtherSession,
-    /// No such session.
-    #[error("no such session")]
-    Unknown,
-    /// The engine has stopped.
-    #[error("the engine has stopped")]
-    Stopped,
-}
-
-/// Why an engine could not start.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum BindError {
-    /// The UDP port is not to be had.
-    #[error("cannot listen on UDP {address}")]
-    Udp {
-        /// The configured address.
-        address: SocketAddr,
-        /// What the system said.
-        #[source]
-        error: io::Error,
-    },
-    /// The TCP port is not to be had.
-    #[error("cannot listen on TCP {address}")]
-    Tcp {
-        /// The configured address.
-        address: SocketAddr,
-        /// What the system said.
-        #[source]
-        error: io::Error,
-    },
-    /// The crypto library made no DTLS certificate.
-    #[error("cannot make a DTLS certificate")]
-    Certificate,
 }
 
 /// Serves WebRTC viewers. A cheap handle to the one task that owns the sockets and all sessions.
@@ -177,6 +99,8 @@ pub struct Engine {
 #[derive(Debug)]
 pub(crate) enum Media {
     Frame(Arc<Frame>),
+    Audio(Arc<AudioPacket>),
+    Described(FeedMedia),
     Discontinuity,
 }
 
@@ -186,29 +110,30 @@ pub(crate) enum Command {
     Trickle(SessionKey, String, oneshot::Sender<Result<(), TrickleError>>),
 }
 
-/// What must not be lost and need not wait: at most one entry for each session and feed that existed.
+/// What must not be lost and need not wait: a few entries for each session and feed that existed.
 #[derive(Debug, Default)]
 pub(crate) struct Shared {
-    gone: Mutex<Vec<Gone>>,
+    told: Mutex<Vec<Told>>,
     pub(crate) woken: Notify,
     cut: Mutex<HashSet<FeedId>>,
     cut_count: AtomicUsize,
 }
 
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Gone {
-    Session(SessionKey),
-    Feed(FeedId),
+pub(crate) enum Told {
+    Closed(SessionKey),
+    Removed(FeedId),
+    Described(FeedId, FeedMedia),
 }
 
 impl Shared {
-    pub(crate) fn tell(&self, gone: Gone) {
-        self.gone.lock().unwrap_or_else(PoisonError::into_inner).push(gone);
+    pub(crate) fn tell(&self, told: Told) {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).push(told);
         self.woken.notify_one();
     }
 
-    pub(crate) fn take(&self) -> Vec<Gone> {
-        std::mem::take(&mut *self.gone.lock().unwrap_or_else(PoisonError::into_inner))
+    pub(crate) fn take(&self) -> Vec<Told> {
+        std::mem::take(&mut *self.told.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn is_cut(&self, feed: FeedId) -> bool {
@@ -286,7 +211,27 @@ impl Engine {
         }
     }
 
-    /// Something is missing from the feed: nothing is sent until its next key frame.
+    /// Says what a feed carries. May come before or after its first viewer, and again when a camera comes back as
+    /// another: viewers who did not offer its codec then end with [`EndReason::CodecUnsupported`]. A feed that was
+    /// never described is H.264 without sound.
+    pub fn describe(&self, feed: FeedId, media: FeedMedia) {
+        if self.media.try_send((feed, Media::Described(media))).is_err() {
+            // What waits already is of the feed as it was; nothing but a key frame can follow it.
+            self.shared.set_cut(feed, true);
+            self.shared.tell(Told::Described(feed, media));
+        }
+    }
+
+    /// Hands in the next sound of a feed, for the viewers who listen. Never waits: when the engine is behind by a
+    /// whole queue, the packet is dropped and counted.
+    pub fn push_audio(&self, feed: FeedId, packet: Arc<AudioPacket>) {
+        let fits = !packet.payload.is_empty() && packet.payload.len() <= LONGEST_PAYLOAD;
+        if !fits || self.media.try_send((feed, Media::Audio(packet))).is_err() {
+            self.metrics.audio_dropped.inc();
+        }
+    }
+
+    /// Something is missing from the feed's pictures: nothing is sent until its next key frame.
     pub fn discontinuity(&self, feed: FeedId) {
         if self.media.try_send((feed, Media::Discontinuity)).is_err() {
             self.shared.set_cut(feed, true);
@@ -296,13 +241,13 @@ impl Engine {
     /// Forgets the feed's cached pictures. Viewers who are still there wait for new ones.
     pub fn remove_feed(&self, feed: FeedId) {
         self.shared.set_cut(feed, false);
-        self.shared.tell(Gone::Feed(feed));
+        self.shared.tell(Told::Removed(feed));
     }
 
     /// Answers a viewer's SDP offer.
     ///
     /// # Errors
-    /// When the offer cannot be answered with H.264 video, or the engine is full or has stopped.
+    /// When the offer has nothing that the feed is or can be, or the engine is full or has stopped.
     pub async fn open(&self, session: SessionKey, feed: FeedId, offer: String) -> Result<Answer, OfferError> {
         let (reply, answer) = oneshot::channel();
         let command = Command::Open(session, feed, offer, reply);
@@ -324,7 +269,7 @@ impl Engine {
 
     /// Ends a session: its browser sees the DTLS transport close.
     pub fn close(&self, session: SessionKey) {
-        self.shared.tell(Gone::Session(session));
+        self.shared.tell(Told::Closed(session));
     }
 
     /// The UDP address the engine listens on.
@@ -346,7 +291,8 @@ const GOP_BYTES: usize = 8 << 20;
 const LONGEST_PAYLOAD: usize = 1_200;
 /// About what two cores serve at 1 Mbit/s.
 const MAX_VIEWERS: usize = 4_096;
-/// Frames that wait for the engine: 5 s of eight cameras. Full: the feed is cut to its next key frame.
+/// Frames and sounds that wait for the engine: 5 s of four cameras. Full: sound is dropped, a feed's pictures are
+/// cut to its next key frame.
 const MEDIA_QUEUE: usize = 1_024;
 /// Offers and fragments that wait for the engine; callers wait when it is full.
 const COMMAND_QUEUE: usize = 256;

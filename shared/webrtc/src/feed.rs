@@ -5,7 +5,7 @@ use std::{
 
 use crate::{
     burst::Cached,
-    frame::{Frame, SessionKey},
+    frame::{FeedMedia, Frame, SessionKey},
 };
 
 /// One feed at this engine: its newest pictures and who watches.
@@ -13,12 +13,35 @@ use crate::{
 pub(crate) struct Feed {
     pub(crate) gop: Gop,
     pub(crate) viewers: Vec<SessionKey>,
+    /// Those of them who want sound.
+    pub(crate) listeners: Vec<SessionKey>,
+    /// What it carries, once that was told.
+    pub(crate) media: Option<FeedMedia>,
     key_frame_asked: Option<Instant>,
 }
 
 impl Feed {
     pub(crate) fn new(gop_bytes: usize) -> Self {
-        Self { gop: Gop::new(gop_bytes), viewers: Vec::new(), key_frame_asked: None }
+        Self {
+            gop: Gop::new(gop_bytes),
+            viewers: Vec::new(),
+            listeners: Vec::new(),
+            media: None,
+            key_frame_asked: None,
+        }
+    }
+
+    /// A viewer joins or leaves those who hear the feed.
+    pub(crate) fn listen(&mut self, key: SessionKey, on: bool) {
+        self.listeners.retain(|other| *other != key);
+        if on {
+            self.listeners.push(key);
+        }
+    }
+
+    pub(crate) fn leave(&mut self, key: SessionKey) {
+        self.viewers.retain(|other| *other != key);
+        self.listen(key, false);
     }
 
     /// Whether the source is to be asked for a key frame now: at most once a second.
@@ -72,6 +95,10 @@ impl Gop {
 
     pub(crate) fn frames(&self) -> &[Arc<Frame>] {
         &self.frames
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     pub(crate) fn cached(&self) -> Cached {

@@ -1,5 +1,7 @@
 use std::sync::Arc;
 
+use sluice_media::Codec;
+
 /// One picture of a feed, prepared once for all its viewers.
 #[derive(Debug, Clone)]
 pub struct Frame {
@@ -7,7 +9,7 @@ pub struct Frame {
     pub timestamp: i64,
     /// Whether decoding can begin here. Parameter sets stand in `payloads` already.
     pub key: bool,
-    /// RTP payloads of RFC 6184 in order, without RTP headers, each at most 1,200 bytes.
+    /// RTP payloads of RFC 6184 (H.264) or RFC 7798 (H.265) in order, without RTP headers, each at most 1,200 bytes.
     pub payloads: Vec<Arc<[u8]>>,
     /// When the camera's picture reached the edge, in this node's clock, in milliseconds since 1970.
     pub captured_at_ms: i64,
@@ -22,3 +24,32 @@ pub struct FeedId(pub u64);
 /// One viewer, as the caller numbers them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SessionKey(pub u64);
+
+/// What a feed carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FeedMedia {
+    /// H.264 or H.265; `None` for sound alone.
+    pub video: Option<Codec>,
+    /// Its sound, if WebRTC can carry it.
+    pub audio: Option<AudioKind>,
+}
+
+/// Sound that browsers take as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AudioKind {
+    /// PCMU, PCMA or Opus; viewers hear nothing of others.
+    pub codec: Codec,
+    /// Ticks a second: 8,000 for G.711, 48,000 for Opus (RFC 7587 §4.1); viewers hear nothing of others.
+    pub clock_rate: u32,
+}
+
+/// One RTP packet of sound, prepared once for all viewers of its feed.
+#[derive(Debug, Clone)]
+pub struct AudioPacket {
+    /// RTP time of the feed's sound in ticks of its clock, unrolled.
+    pub timestamp: i64,
+    /// RTP payload without header, 1 to 1,200 bytes.
+    pub payload: Arc<[u8]>,
+    /// When it was captured, on the timeline of the pictures, in milliseconds since 1970.
+    pub captured_at_ms: i64,
+}

@@ -1,4 +1,4 @@
-//! Delivers H.264 feeds to browsers by WebRTC: one UDP port, one passive TCP port and one task for all viewers.
+//! Delivers H.264, H.265 and sound to browsers by WebRTC: one UDP port, one passive TCP port and one task for all viewers.
 //!
 //! ```text
 //! frames ──▶ Feed (newest GOP) ──▶ Lineup, one a viewer ──▶ Rtc (SRTP) ──▶ Egress ──▶ UDP, ICE-TCP
@@ -16,7 +16,9 @@
 mod burst;
 mod egress;
 mod engine;
+mod error;
 mod feed;
+mod formats;
 mod frame;
 mod framing;
 mod lineup;
@@ -24,6 +26,7 @@ mod metrics;
 mod negotiate;
 mod pace;
 mod socket;
+mod sound;
 mod stun;
 mod task;
 mod tcp;
@@ -31,6 +34,7 @@ mod timeline;
 mod timers;
 mod viewer;
 
-pub use engine::{Answer, BindError, EndReason, Engine, EngineConfig, EngineEvent, OfferError, TrickleError};
-pub use frame::{FeedId, Frame, SessionKey};
+pub use engine::{Answer, EndReason, Engine, EngineConfig, EngineEvent};
+pub use error::{BindError, OfferError, TrickleError};
+pub use frame::{AudioKind, AudioPacket, FeedId, FeedMedia, Frame, SessionKey};
 pub use metrics::EngineMetrics;

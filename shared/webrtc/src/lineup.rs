@@ -25,8 +25,8 @@ pub(crate) struct Lineup {
     state: State,
     queue: VecDeque<Item>,
     queued_bytes: usize,
-    /// Packets of the first queued frame that are gone, and its timestamp once the first one is.
-    begun: Option<(usize, u32)>,
+    /// Packets of the first queued frame that are gone, and its place in time once the first one is.
+    begun: Option<(usize, Stamp)>,
     pace: Pace,
     timeline: Timeline,
     repeated_at: Option<Instant>,
@@ -63,7 +63,9 @@ struct Item {
 pub(crate) struct Slice {
     pub(crate) frame: Arc<Frame>,
     pub(crate) packets: Range<usize>,
-    pub(crate) timestamp: u32,
+    pub(crate) stamp: Stamp,
+    /// Part of a burst.
+    pub(crate) paced: bool,
 }
 
 impl Lineup {
@@ -74,7 +76,7 @@ impl Lineup {
             queued_bytes: 0,
             begun: None,
             pace: Pace::new(),
-            timeline: Timeline::new(base),
+            timeline: Timeline::new(base, VIDEO_RATE),
             repeated_at: None,
             orders: Orders::default(),
         }
@@ -136,7 +138,7 @@ impl Lineup {
         if lately || self.state != State::Playing {
             return;
         }
-        if burst::join(&gop.cached(), self.pace.rate()) == Join::Burst {
+        if burst::join(&gop.cached(), self.pace.rate(gop.bytes())) == Join::Burst {
             self.repeated_at = Some(now);
             self.orders.reburst = true;
             self.clear();
@@ -162,12 +164,13 @@ impl Lineup {
     /// The next packets to send at `now`, if any.
     pub(crate) fn poll(&mut self, now: Instant) -> Option<Slice> {
         let item = self.queue.front()?;
-        let mut left = if item.paced { self.pace.allowance(now) } else { i64::MAX };
+        let paced = item.paced;
+        let mut left = if paced { self.pace.allowance(now) } else { i64::MAX };
         if left <= 0 {
             return None;
         }
         let frame = Arc::clone(&item.frame);
-        let (from, timestamp) = match self.begun {
+        let (from, stamp) = match self.begun {
             Some(begun) => begun,
             None => (0, self.stamp_head()?),
         };
@@ -178,13 +181,13 @@ impl Lineup {
             self.pace.spend(length);
             to += 1;
         }
-        self.begun = Some((to, timestamp));
+        self.begun = Some((to, stamp));
         if to == frame.payloads.len() {
             self.begun = None;
             self.queue.pop_front();
             self.queued_bytes = self.queued_bytes.saturating_sub(frame.size);
         }
-        Some(Slice { frame, packets: from..to, timestamp })
+        Some(Slice { frame, packets: from..to, stamp, paced })
     }
 
     /// When [`Lineup::woke`] and [`Lineup::poll`] have something to do again.
@@ -207,7 +210,7 @@ impl Lineup {
     }
 
     fn decide(&mut self, now: Instant, gop: &Gop) {
-        match burst::join(&gop.cached(), self.pace.rate()) {
+        match burst::join(&gop.cached(), self.pace.rate(gop.bytes())) {
             Join::Burst => {
                 self.orders.burst = true;
                 self.burst(now, gop, None);
@@ -226,7 +229,7 @@ impl Lineup {
 
     fn burst(&mut self, now: Instant, gop: &Gop, squeeze: Option<i64>) {
         self.state = State::Playing;
-        self.pace.begin(now);
+        self.pace.begin(now, gop.bytes());
         for frame in gop.frames() {
             self.queued_bytes += frame.size;
             self.queue.push_back(Item { frame: Arc::clone(frame), paced: true, squeeze });
@@ -249,7 +252,7 @@ impl Lineup {
         self.begun = None;
     }
 
-    fn stamp_head(&mut self) -> Option<u32> {
+    fn stamp_head(&mut self) -> Option<Stamp> {
         let item = self.queue.front()?;
         let (timestamp, captured_at_ms) = (item.frame.timestamp, item.frame.captured_at_ms);
         Some(match item.squeeze {
@@ -259,6 +262,8 @@ impl Lineup {
     }
 }
 
+/// Ticks a second of every video line (RFC 6184 §8.2.1, RFC 7798 §7.2.1).
+const VIDEO_RATE: u32 = 90_000;
 /// Bytes that may wait for one viewer: the largest burst and two seconds of a good camera behind it.
 const SEND_BUDGET: usize = 6_000_000;
 /// A browser repeats its PLI several times a second until a key frame comes.

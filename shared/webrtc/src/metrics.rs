@@ -15,6 +15,8 @@ pub struct EngineMetrics {
     pub(crate) offers_refused: Counter,
     pub(crate) frames: Counter,
     pub(crate) frames_dropped: Counter,
+    pub(crate) audio_packets: Counter,
+    pub(crate) audio_dropped: Counter,
     pub(crate) packets_sent: Counter,
     pub(crate) bytes_sent: Counter,
     pub(crate) sends: Counter,
@@ -48,6 +50,7 @@ pub(crate) enum EndLabel {
     Closed,
     Silence,
     DtlsFailed,
+    CodecUnsupported,
     Broken,
     Stopped,
 }
@@ -70,10 +73,16 @@ impl EngineMetrics {
                 "From DTLS to picture",
                 all.first_packet_seconds.clone(),
             );
-            let counters: [(&str, &str, &Counter); 20] = [
+            let counters: [(&str, &str, &Counter); 22] = [
                 ("offers_refused", "Offers that could not be answered", &all.offers_refused),
                 ("frames", "Frames handed in", &all.frames),
                 ("frames_dropped", "Frames dropped because the engine was behind", &all.frames_dropped),
+                ("audio_packets", "Packets of sound handed in", &all.audio_packets),
+                (
+                    "audio_dropped",
+                    "Packets of sound dropped because the engine was behind, or unfit",
+                    &all.audio_dropped,
+                ),
                 ("packets_sent", "Packets sent to viewers", &all.packets_sent),
                 ("bytes_sent", "Bytes sent to viewers, UDP payload", &all.bytes_sent),
                 ("sends", "System calls that sent packets", &all.sends),
@@ -107,6 +116,8 @@ impl EngineMetrics {
             offers_refused: Counter::default(),
             frames: Counter::default(),
             frames_dropped: Counter::default(),
+            audio_packets: Counter::default(),
+            audio_dropped: Counter::default(),
             packets_sent: Counter::default(),
             bytes_sent: Counter::default(),
             sends: Counter::default(),

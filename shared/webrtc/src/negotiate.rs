@@ -8,13 +8,16 @@ use str0m::{
     Candidate, Rtc, RtcConfig,
     change::SdpOffer,
     config::{CryptoProvider, DtlsCert},
-    format::Codec,
-    media::{Media, Mid, Pt},
+    media::Mid,
     net::TcpType,
     rtp::{Extension, ExtensionMap},
 };
 
-use crate::engine::{OfferError, TrickleError};
+use crate::{
+    error::{OfferError, TrickleError},
+    formats::{self, AUDIO, Line, Lines, VIDEO},
+    frame::FeedMedia,
+};
 
 /// Answers offers: one certificate, one set of candidates for all.
 pub(crate) struct Negotiator {
@@ -29,8 +32,9 @@ pub(crate) struct Negotiated {
     pub(crate) answer: String,
     pub(crate) ufrag: String,
     pub(crate) remote_ufrag: String,
-    pub(crate) mid: Mid,
-    pub(crate) pt: Pt,
+    pub(crate) lines: Lines,
+    /// Whether the viewer can say when it wants sound.
+    pub(crate) talks: bool,
 }
 
 impl Negotiator {
@@ -45,36 +49,35 @@ impl Negotiator {
         Some(Self { crypto, certificate, candidates: udp.chain(tcp).collect() })
     }
 
-    /// Answers `offer` with H.264 to be sent, and a data channel if it has one.
-    pub(crate) fn answer(&self, now: Instant, offer: &str) -> Result<Negotiated, OfferError> {
+    /// Answers `offer` with all that we may send, and a data channel if it has one. What the feed is, if that is
+    /// known, must be among it.
+    pub(crate) fn answer(
+        &self,
+        now: Instant,
+        offer: &str,
+        feed: Option<FeedMedia>,
+    ) -> Result<Negotiated, OfferError> {
         let offer = screen(offer)?;
         let remote_ufrag = ufrag(&offer).ok_or_else(|| malformed("it has no a=ice-ufrag"))?.to_owned();
         let parsed = SdpOffer::from_sdp_string(&offer).map_err(malformed)?;
         let mut rtc = self.session(now);
         let answer = rtc.sdp_api().accept_offer(parsed).map_err(malformed)?.to_sdp_string();
-        let (mid, pt) = video(&rtc, &offer)?;
-        let ufrag = {
-            let mut api = rtc.direct_api();
-            let stream = api.stream_tx_by_mid(mid, None).ok_or_else(|| malformed("it asks for simulcast"))?;
-            // The default drops resends above 15 % of a second's bytes, silently: wrong after a burst.
-            stream.set_rtx_cache(RTX_PACKETS, RTX_AGE, None);
-            api.local_ice_credentials().ufrag
-        };
-        Ok(Negotiated { rtc, answer, ufrag, remote_ufrag, mid, pt })
+        let lines = lines(&mut rtc, &offer, feed)?;
+        let ufrag = rtc.direct_api().local_ice_credentials().ufrag;
+        let talks = offer.lines().any(|line| line.starts_with("m=application "));
+        Ok(Negotiated { rtc, answer, ufrag, remote_ufrag, lines, talks })
     }
 
     fn session(&self, now: Instant) -> Rtc {
-        let mut config = RtcConfig::new()
+        let config = RtcConfig::new()
             .set_crypto_provider(Arc::clone(&self.crypto))
             .set_dtls_cert(self.certificate.clone())
             .set_ice_lite(true)
             .set_rtp_mode(true)
-            .clear_codecs()
+            .set_rtcp_report_interval_audio(REPORT_INTERVAL)
+            .set_rtcp_report_interval_video(REPORT_INTERVAL)
             .set_extension_map(extensions());
-        for (pt, profile_level) in PROFILES {
-            config.codec_config().add_h264(pt.into(), Some((pt + 1).into()), true, profile_level);
-        }
-        let mut rtc = config.build(now);
+        let mut rtc = formats::offer_all(config).build(now);
         for candidate in &self.candidates {
             rtc.add_local_candidate(candidate.clone());
         }
@@ -156,65 +159,70 @@ fn screen(offer: &str) -> Result<String, OfferError> {
     Ok(kept.flat_map(|line| [line.trim_end(), "\r\n"]).collect())
 }
 
-/// The first m-line that takes our video, and the payload type to send with. Str0m tells of the lines by an
-/// event only when DTLS stands, so they are found in the offer.
-fn video(rtc: &Rtc, offer: &str) -> Result<(Mid, Pt), OfferError> {
-    let asked =
-        video_mids(offer).filter_map(|mid| rtc.media(mid)).filter(|media| media.direction().is_sending());
-    let mut asked = asked.peekable();
-    if asked.peek().is_none() {
+/// The first m-line of each kind that takes what we have. Str0m tells of the lines by an event only when DTLS
+/// stands, so they are found in the offer.
+fn lines(rtc: &mut Rtc, offer: &str, feed: Option<FeedMedia>) -> Result<Lines, OfferError> {
+    let videos = mids(offer, "m=video ");
+    let wanted = |mid: &Mid| rtc.media(*mid).is_some_and(|media| media.direction().is_sending());
+    let asks_for_video = videos.iter().any(wanted);
+    let video = videos.iter().find_map(|mid| Line::of(rtc, *mid, &VIDEO));
+    let audio = mids(offer, "m=audio ").iter().find_map(|mid| Line::of(rtc, *mid, &AUDIO));
+    if video.is_none() && !asks_for_video && audio.is_none() {
         return Err(OfferError::NoVideo);
     }
-    asked
-        .find_map(|media| Some((media.mid(), payload_type(rtc, media)?)))
-        .ok_or_else(|| OfferError::CodecUnsupported { offered: video_formats(offer) })
+    let lines = Lines { video, audio };
+    let nothing = asks_for_video && lines.video.is_none();
+    if nothing || feed.is_some_and(|feed| !lines.take(feed)) {
+        return Err(OfferError::CodecUnsupported { offered: offered_formats(offer), feed: words(feed) });
+    }
+    silence(rtc, offer);
+    Ok(lines)
 }
 
-/// The names of the video m-lines.
-fn video_mids(offer: &str) -> impl Iterator<Item = Mid> {
-    let mut in_video = false;
-    offer.lines().filter_map(move |line| {
-        if line.starts_with("m=") {
-            in_video = line.starts_with("m=video ");
+/// Takes away the streams that were made for the answer; see [`Line::stream`].
+fn silence(rtc: &mut Rtc, offer: &str) {
+    let mut api = rtc.direct_api();
+    for mid in [mids(offer, "m=video "), mids(offer, "m=audio ")].concat() {
+        while let Some(ssrc) = api.stream_tx_by_mid(mid, None).map(|stream| stream.ssrc()) {
+            api.remove_stream_tx(ssrc);
         }
-        line.strip_prefix("a=mid:").filter(|_| in_video).map(|mid| Mid::from(mid.trim()))
-    })
+    }
 }
 
-/// Browsers decode by payload type, whatever profile it names: the most common one that both sides know. Str0m
-/// keeps packetization-mode 0 in the answer too, which cannot carry our fragments.
-fn payload_type(rtc: &Rtc, media: &Media) -> Option<Pt> {
-    PROFILES.iter().find_map(|(_, profile_level)| {
-        let known = rtc.codec_config().find(|params| {
-            let format = params.spec().format;
-            params.spec().codec == Codec::H264
-                && format.packetization_mode == Some(1)
-                && format.profile_level_id.is_some_and(|id| id >> 8 == profile_level >> 8)
-                && media.remote_pts().contains(&params.pt())
-        });
-        known.map(|params| params.pt())
-    })
+/// The names of the m-lines of a kind.
+fn mids(offer: &str, kind: &str) -> Vec<Mid> {
+    let mut inside = false;
+    let named = offer.lines().filter_map(|line| {
+        if line.starts_with("m=") {
+            inside = line.starts_with(kind);
+        }
+        line.strip_prefix("a=mid:").filter(|_| inside).map(|mid| Mid::from(mid.trim()))
+    });
+    named.collect()
 }
 
-/// The video formats of an offer, for words: `VP8, AV1`.
-fn video_formats(offer: &str) -> String {
-    let mut in_video = false;
+/// The formats of an offer, for words: `VP8, AV1`.
+fn offered_formats(offer: &str) -> String {
     let mut names: Vec<&str> = Vec::new();
     for line in offer.lines() {
-        if line.starts_with("m=") {
-            in_video = line.starts_with("m=video");
-        }
         let name = line
             .strip_prefix("a=rtpmap:")
             .and_then(|map| map.split_once(' '))
             .and_then(|(_, encoding)| encoding.split('/').next());
         match name {
-            Some(name) if in_video && !HELPERS.contains(&name) && !names.contains(&name) => names.push(name),
+            Some(name) if !HELPERS.contains(&name) && !names.contains(&name) => names.push(name),
             _ => {}
         }
     }
     names.truncate(MOST_NAMED);
     if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
+}
+
+/// What a feed is, for words: `H264 with OPUS`.
+fn words(feed: Option<FeedMedia>) -> String {
+    let Some(FeedMedia { video, audio }) = feed else { return "H264 or H265".to_owned() };
+    let names = [video.map(|codec| codec.to_string()), audio.map(|kind| kind.codec.to_string())];
+    names.into_iter().flatten().collect::<Vec<_>>().join(" with ")
 }
 
 fn ufrag(sdp: &str) -> Option<&str> {
@@ -233,18 +241,8 @@ fn extensions() -> ExtensionMap {
     map
 }
 
-/// Our payload types and profiles, the one to send with first: constrained baseline, baseline, main, high,
-/// constrained high (Safari), high 4:4:4 predictive (Chromium). The viewer's numbers replace ours.
-const PROFILES: [(u8, u32); 6] = [
-    (96, 0x42_e01f),
-    (98, 0x42_001f),
-    (100, 0x4d_001f),
-    (102, 0x64_001f),
-    (104, 0x64_0c1f),
-    (106, 0xf4_001f),
-];
 /// Not codecs of their own.
-const HELPERS: [&str; 4] = ["rtx", "red", "ulpfec", "flexfec-03"];
+const HELPERS: [&str; 6] = ["rtx", "red", "ulpfec", "flexfec-03", "CN", "telephone-event"];
 /// Names told in an error.
 const MOST_NAMED: usize = 8;
 /// A browser's offer with every codec and candidate is about 10 kB.
@@ -252,10 +250,9 @@ const LONGEST_OFFER: usize = 64 << 10;
 const LONGEST_FRAGMENT: usize = 16 << 10;
 /// Video, audio, data and room for odd players.
 const MOST_LINES: usize = 16;
-/// Packets that can be sent again: a burst of 2.4 MB.
-const RTX_PACKETS: usize = 2_000;
-/// Later than this no viewer of live pictures wants them.
-const RTX_AGE: Duration = Duration::from_secs(2);
+/// How often a viewer is told which RTP time is when. Browsers need two reports of each line to bring sound and
+/// picture together.
+const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests;

@@ -17,9 +17,10 @@ use tokio::sync::{mpsc, oneshot};
 use self::ingress::Local;
 use crate::{
     egress::Egress,
-    engine::{Answer, Command, EngineConfig, EngineEvent, Gone, Media, OfferError, Shared, TrickleError},
+    engine::{Answer, Command, EndReason, EngineConfig, EngineEvent, Media, Shared, Told},
+    error::{OfferError, TrickleError},
     feed::Feed,
-    frame::{FeedId, Frame, SessionKey},
+    frame::{AudioPacket, FeedId, FeedMedia, Frame, SessionKey},
     metrics::{EndLabel, EngineMetrics},
     negotiate::{self, Negotiator},
     socket::{Batch, UdpPort},
@@ -45,7 +46,8 @@ pub(crate) struct Task {
     inputs: Inputs,
     negotiator: Negotiator,
     egress: Egress,
-    viewers: HashMap<SessionKey, Viewer>,
+    /// Each in a place of its own, for the map doubles when it grows.
+    viewers: HashMap<SessionKey, Box<Viewer>>,
     feeds: HashMap<FeedId, Feed>,
     by_route: HashMap<Route, SessionKey>,
     by_ufrag: HashMap<String, SessionKey>,
@@ -74,11 +76,11 @@ struct Limits {
 
 enum Wake {
     Stop,
-    Told,
+    Taken,
     Readable,
     Writable,
     Tcp(TcpInput),
-    Gone,
+    Told,
     Command(Command),
     Media,
     Time,
@@ -121,11 +123,11 @@ impl Task {
         loop {
             match self.wake(&shutdown, &mut media).await {
                 Wake::Stop => break,
-                Wake::Told => {}
+                Wake::Taken => {}
                 Wake::Readable => self.receive(&mut batch),
                 Wake::Writable => self.egress.resume(),
                 Wake::Tcp(input) => self.tcp(input),
-                Wake::Gone => self.sweep(),
+                Wake::Told => self.sweep(),
                 Wake::Command(command) => self.command(command),
                 Wake::Media => media.drain(..).for_each(|(feed, media)| self.media(feed, media)),
                 Wake::Time => self.woke(),
@@ -151,12 +153,12 @@ impl Task {
                 if let Some(event) = self.pending.pop_front() {
                     permit.send(event);
                 }
-                Wake::Told
+                Wake::Taken
             }
             _ = self.egress.udp().readable() => Wake::Readable,
             _ = self.egress.udp().writable(), if self.egress.is_blocked() => Wake::Writable,
             Some(input) = tcp_input => Wake::Tcp(input),
-            () = shared.woken.notified() => Wake::Gone,
+            () = shared.woken.notified() => Wake::Told,
             Some(command) = commands.recv() => Wake::Command(command),
             _ = frames.recv_many(media, MEDIA_BATCH), if !frames.is_closed() || !frames.is_empty() => Wake::Media,
             () = self.clock.sleep_until(self.timers.next()) => Wake::Time,
@@ -211,32 +213,45 @@ impl Task {
         if self.viewers.len() >= self.limits.viewers {
             return Err(OfferError::Full { limit: self.limits.viewers });
         }
-        let negotiated = catch_unwind(AssertUnwindSafe(|| self.negotiator.answer(now, offer)))
+        let media = self.feeds.get(&feed).and_then(|feed| feed.media);
+        let negotiated = catch_unwind(AssertUnwindSafe(|| self.negotiator.answer(now, offer, media)))
             .unwrap_or_else(|_| Err(OfferError::Malformed { what: "it cannot be read".to_owned() }))?;
         let answer = Answer { sdp: negotiated.answer.clone(), ufrag: negotiated.ufrag.clone() };
-        let mut viewer = Viewer::new(now, feed, negotiated);
+        let mut viewer = Box::new(Viewer::new(now, feed, negotiated));
+        if let Some(media) = media {
+            viewer.tune(media);
+        }
+        let listens = viewer.listens();
         viewer.armed = Some(self.timers.arm(key, viewer.deadline(), None));
         self.by_ufrag.insert(answer.ufrag.clone(), key);
         self.viewers.insert(key, viewer);
-        let limit = self.limits.gop_bytes;
-        self.feeds.entry(feed).or_insert_with(|| Feed::new(limit)).viewers.push(key);
+        let feed = self.feed(feed);
+        feed.viewers.push(key);
+        feed.listen(key, listens);
         self.metrics.viewers_opened.inc();
         Ok(answer)
     }
 
+    /// The feed, which begins to exist with whatever is told of it first.
+    fn feed(&mut self, id: FeedId) -> &mut Feed {
+        let limit = self.limits.gop_bytes;
+        self.feeds.entry(id).or_insert_with(|| Feed::new(limit))
+    }
+
     fn sweep(&mut self) {
-        let gone = self.inputs.shared.take();
-        if gone.iter().any(|gone| matches!(gone, Gone::Feed(_))) {
+        let told = self.inputs.shared.take();
+        if told.iter().any(|told| matches!(told, Told::Removed(_))) {
             // Frames that were pushed before their feed was removed would bring it back for good.
             for _ in 0..self.inputs.media.len() {
                 let Ok((feed, media)) = self.inputs.media.try_recv() else { break };
                 self.media(feed, media);
             }
         }
-        for gone in gone {
-            match gone {
-                Gone::Session(key) => self.remove(key, EndLabel::Requested),
-                Gone::Feed(id) => self.forget(id),
+        for told in told {
+            match told {
+                Told::Closed(key) => self.remove(key, EndLabel::Requested),
+                Told::Removed(id) => self.forget(id),
+                Told::Described(id, media) => self.describe(id, media),
             }
         }
     }
@@ -253,15 +268,37 @@ impl Task {
     fn media(&mut self, id: FeedId, media: Media) {
         match media {
             Media::Discontinuity => self.discontinuity(id),
+            Media::Described(media) => self.describe(id, media),
             Media::Frame(frame) if frame.payloads.is_empty() => {}
             Media::Frame(frame) => self.frame(id, &frame),
+            Media::Audio(packet) => self.audio(id, &packet),
+        }
+    }
+
+    fn describe(&mut self, id: FeedId, media: FeedMedia) {
+        let feed = self.feed(id);
+        let before = feed.media.replace(media);
+        if before == Some(media) {
+            return;
+        }
+        let viewers = feed.viewers.clone();
+        if before.is_some_and(|before| before.video != media.video) {
+            self.discontinuity(id);
+        }
+        for key in viewers {
+            let at = self.moment();
+            if self.viewers.get_mut(&key).is_some_and(|viewer| !viewer.tune(media)) {
+                self.end(key, EndReason::CodecUnsupported);
+                continue;
+            }
+            self.show(at, key);
+            self.turn(at, key);
         }
     }
 
     fn frame(&mut self, id: FeedId, frame: &Arc<Frame>) {
         self.metrics.frames.inc();
-        let limit = self.limits.gop_bytes;
-        let feed = self.feeds.entry(id).or_insert_with(|| Feed::new(limit));
+        let feed = self.feed(id);
         feed.gop.push(frame);
         // Taken out while viewers are served, for `turn` needs all of `self`.
         let (viewers, before) = (std::mem::take(&mut feed.viewers), self.viewers.len());
@@ -270,13 +307,28 @@ impl Task {
             let (Some(viewer), Some(feed)) = (self.viewers.get_mut(key), self.feeds.get(&id)) else {
                 continue;
             };
-            viewer.lineup.frame(at.now, frame, &feed.gop);
-            self.turn(at, *key);
+            if viewer.watches() {
+                viewer.lineup.frame(at.now, frame, &feed.gop);
+                self.turn(at, *key);
+            }
         }
         if let Some(feed) = self.feeds.get_mut(&id) {
             feed.viewers = viewers;
             if self.viewers.len() != before {
                 feed.viewers.retain(|key| self.viewers.contains_key(key));
+            }
+        }
+    }
+
+    fn audio(&mut self, id: FeedId, packet: &AudioPacket) {
+        self.metrics.audio_packets.inc();
+        let Some(feed) = self.feeds.get(&id) else { return };
+        let Some(kind) = feed.media.and_then(|media| media.audio) else { return };
+        for key in feed.listeners.clone() {
+            let at = self.moment();
+            if let Some(viewer) = self.viewers.get_mut(&key) {
+                viewer.hear(at, kind, packet);
+                self.turn(at, key);
             }
         }
     }

@@ -3,9 +3,13 @@
 #[derive(Debug, Clone)]
 pub(crate) struct Timeline {
     base: i64,
+    /// Ticks a second.
+    rate: i64,
     offset: i64,
     last: Option<Sent>,
-    newest: Option<Stamp>,
+    newest: Option<Sent>,
+    /// The feed has another clock from here on.
+    renewed: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -15,7 +19,7 @@ struct Sent {
     captured_at_ms: i64,
 }
 
-/// An RTP timestamp that was sent, and when its picture was captured.
+/// An RTP timestamp, and the capture time that it stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Stamp {
     pub(crate) rtp: u32,
@@ -23,13 +27,20 @@ pub(crate) struct Stamp {
 }
 
 impl Timeline {
-    /// A timeline that begins at `base` (RFC 3550 §5.1 asks for a random one).
-    pub(crate) fn new(base: u32) -> Self {
-        Self { base: i64::from(base), offset: 0, last: None, newest: None }
+    /// A timeline that begins at `base` (RFC 3550 §5.1 asks for a random one), of `rate` ticks a second.
+    pub(crate) fn new(base: u32, rate: u32) -> Self {
+        Self { base: i64::from(base), rate: rate.into(), offset: 0, last: None, newest: None, renewed: false }
+    }
+
+    /// From here on the feed's clock has `rate` ticks a second.
+    pub(crate) fn set_rate(&mut self, rate: u32) {
+        self.renewed |= self.rate != i64::from(rate);
+        self.rate = rate.into();
     }
 
     /// The RTP timestamp for a frame of the feed in its place in time.
-    pub(crate) fn follow(&mut self, timestamp: i64, captured_at_ms: i64) -> u32 {
+    pub(crate) fn follow(&mut self, timestamp: i64, captured_at_ms: i64) -> Stamp {
+        let renewed = std::mem::take(&mut self.renewed);
         let out = match self.last {
             None => {
                 self.offset = self.base.saturating_sub(timestamp);
@@ -37,53 +48,62 @@ impl Timeline {
             }
             Some(last) => {
                 let ticks = timestamp.saturating_sub(last.timestamp);
-                let elapsed = captured_at_ms.saturating_sub(last.captured_at_ms).saturating_mul(TICKS_PER_MS);
-                if !(1..=LONGEST_PAUSE).contains(&ticks)
-                    || ticks.saturating_sub(elapsed).saturating_abs() > JUMP
+                let elapsed = self.ticks(captured_at_ms.saturating_sub(last.captured_at_ms));
+                let jump = self.rate * JUMP_SECONDS;
+                if renewed
+                    || !(1..=self.rate * LONGEST_PAUSE_SECONDS).contains(&ticks)
+                    || ticks.saturating_sub(elapsed).saturating_abs() > jump
                 {
                     // The camera began a new clock: go on by the time that passed at the edge.
-                    self.offset = last.out.saturating_add(elapsed.clamp(1, JUMP)).saturating_sub(timestamp);
+                    self.offset = last.out.saturating_add(elapsed.clamp(1, jump)).saturating_sub(timestamp);
                 }
                 timestamp.saturating_add(self.offset).max(last.out + 1)
             }
         };
-        let rtp = self.sent(out, timestamp, captured_at_ms);
-        self.newest = Some(Stamp { rtp, captured_at_ms });
-        rtp
+        let sent = Sent { out, timestamp, captured_at_ms };
+        self.last = Some(sent);
+        self.newest = Some(sent);
+        Stamp { rtp: low(out), captured_at_ms }
     }
 
     /// The RTP timestamp for a frame that is sent again: `step` ticks after the last one, because there is no
-    /// room for its place in time.
-    pub(crate) fn squeeze(&mut self, step: i64, timestamp: i64, captured_at_ms: i64) -> u32 {
+    /// room for its place in time. The capture time is the one that its RTP time claims.
+    pub(crate) fn squeeze(&mut self, step: i64, timestamp: i64, captured_at_ms: i64) -> Stamp {
         let out = self.last.map_or(self.base, |last| last.out + step.max(1));
         if self.last.is_none() {
             self.offset = self.base.saturating_sub(timestamp);
         }
-        self.sent(out, timestamp, captured_at_ms)
+        self.last = Some(Sent { out, timestamp, captured_at_ms });
+        let claimed = self.newest.map_or(captured_at_ms, |newest| {
+            newest.captured_at_ms.saturating_add((out - newest.out) * 1_000 / self.rate)
+        });
+        Stamp { rtp: low(out), captured_at_ms: claimed }
     }
 
     /// The newest frame whose RTP time tells its capture time.
     pub(crate) fn newest(&self) -> Option<Stamp> {
-        self.newest
+        self.newest.map(|sent| Stamp { rtp: low(sent.out), captured_at_ms: sent.captured_at_ms })
     }
 
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "an RTP timestamp is the low 32 bits"
-    )]
-    fn sent(&mut self, out: i64, timestamp: i64, captured_at_ms: i64) -> u32 {
-        self.last = Some(Sent { out, timestamp, captured_at_ms });
-        out as u32
+    fn ticks(&self, milliseconds: i64) -> i64 {
+        milliseconds.saturating_mul(self.rate) / 1_000
     }
 }
 
-const TICKS_PER_MS: i64 = 90;
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "an RTP timestamp is the low 32 bits"
+)]
+fn low(out: i64) -> u32 {
+    out as u32
+}
+
 /// Longer disagreement between a camera's clock and ours is a new clock. Shorter ones are stalls of a camera,
 /// whose frames arrive late in a bunch and must keep their places.
-const JUMP: i64 = 10 * 90_000;
+const JUMP_SECONDS: i64 = 10;
 /// A day without a picture is a new clock too, whatever the clocks say.
-const LONGEST_PAUSE: i64 = 24 * 3_600 * 90_000;
+const LONGEST_PAUSE_SECONDS: i64 = 24 * 3_600;
 
 #[cfg(test)]
 mod tests {
@@ -93,44 +113,84 @@ mod tests {
 
     #[test]
     fn differences_are_kept() {
-        let mut line = Timeline::new(u32::MAX - 10);
-        let first = line.follow(1_000, 0);
+        let mut line = Timeline::new(u32::MAX - 10, 90_000);
+        let first = line.follow(1_000, 0).rtp;
         assert_eq!(first, u32::MAX - 10);
-        assert_eq!(line.follow(4_600, 40).wrapping_sub(first), 3_600);
-        assert_eq!(line.follow(8_200, 2_000).wrapping_sub(first), 7_200, "a late frame keeps its place");
+        assert_eq!(line.follow(4_600, 40).rtp.wrapping_sub(first), 3_600);
+        assert_eq!(line.follow(8_200, 2_000).rtp.wrapping_sub(first), 7_200, "a late frame keeps its place");
     }
 
     #[test]
     fn a_new_clock_goes_on_where_the_old_one_stopped() {
         for restart in [5, 9_000_000_000] {
-            let mut line = Timeline::new(7);
+            let mut line = Timeline::new(7, 90_000);
             line.follow(900_000, 10_000);
-            assert_eq!(line.follow(restart, 12_000), 7 + 180_000);
-            assert_eq!(line.follow(restart + 3_600, 12_040), 7 + 183_600);
+            assert_eq!(line.follow(restart, 12_000).rtp, 7 + 180_000);
+            assert_eq!(line.follow(restart + 3_600, 12_040).rtp, 7 + 183_600);
         }
     }
 
     #[test]
     fn live_frames_return_to_their_place_after_a_squeeze() {
-        let mut line = Timeline::new(0);
+        let mut line = Timeline::new(0, 90_000);
         line.follow(0, 0);
         line.follow(3_600, 40);
-        assert_eq!(line.squeeze(90, 0, 0), 3_690);
-        assert_eq!(line.squeeze(90, 3_600, 40), 3_780);
+        assert_eq!(line.squeeze(90, 0, 0), Stamp { rtp: 3_690, captured_at_ms: 41 });
+        assert_eq!(line.squeeze(90, 3_600, 40).rtp, 3_780);
         assert_eq!(line.newest().map(|stamp| stamp.rtp), Some(3_600));
-        assert_eq!(line.follow(7_200, 80), 7_200);
+        assert_eq!(line.follow(7_200, 80).rtp, 7_200);
+    }
+
+    #[test]
+    fn another_clock_rate_goes_on_by_the_time_that_passed() {
+        let mut line = Timeline::new(0, 8_000);
+        line.follow(160, 20);
+        line.set_rate(48_000);
+        assert_eq!(line.follow(170, 40).rtp, 960, "20 ms of the new clock");
+        assert_eq!(line.follow(170 + 960, 60).rtp, 1_920);
+        line.set_rate(48_000);
+        assert_eq!(line.follow(170 + 1_920, 90).rtp, 2_880, "the same rate is no new clock");
     }
 
     proptest! {
         #[test]
+        fn sound_never_goes_back_over_restarts_and_keeps_its_distances_between_them(
+            base: u32,
+            rate in prop_oneof![Just(8_000_u32), Just(48_000)],
+            runs in proptest::collection::vec((0..i64::MAX / 4, 1..40_i64, 0..5_000_i64), 1..20),
+        ) {
+            let mut line = Timeline::new(base, rate);
+            let (mut captured, mut last): (i64, Option<i64>) = (1_000_000, None);
+            for (start, packets, pause) in runs {
+                for at in 0..packets {
+                    let before = last;
+                    line.follow(start + at * i64::from(rate) / 50, captured);
+                    let out = line.last.expect("something was sent").out;
+                    prop_assert!(before.is_none_or(|before| out > before));
+                    if at > 0 {
+                        prop_assert_eq!(before.map(|before| out - before), Some(i64::from(rate) / 50));
+                    }
+                    last = Some(out);
+                    captured += 20;
+                }
+                captured += pause;
+            }
+        }
+
+        #[test]
         fn time_never_goes_back(
             base: u32,
-            steps in proptest::collection::vec((any::<bool>(), any::<i64>(), any::<i64>()), 1..50),
+            steps in proptest::collection::vec((any::<u8>(), any::<i64>(), any::<i64>()), 1..50),
         ) {
-            let mut line = Timeline::new(base);
+            let mut line = Timeline::new(base, 90_000);
             let mut last: Option<i64> = None;
-            for (squeezed, timestamp, captured) in steps {
-                if squeezed {
+            for (kind, timestamp, captured) in steps {
+                match kind {
+                    0..20 => line.set_rate(8_000),
+                    20..40 => line.set_rate(48_000),
+                    _ => {}
+                }
+                if kind % 2 == 0 {
                     line.squeeze(14, timestamp, captured);
                 } else {
                     line.follow(timestamp, captured);

@@ -1,11 +1,14 @@
 use std::{
     net::SocketAddr,
+    ops::Range,
     time::{Duration, Instant},
 };
 
+use sluice_media::Codec;
 use str0m::{
     Event, Input, Output, Rtc,
     channel::ChannelId,
+    media::Pt,
     net::{Protocol, Receive},
     rtp::RtpWrite,
 };
@@ -14,9 +17,11 @@ use crate::{
     egress::Egress,
     engine::EndReason,
     feed::Gop,
-    frame::FeedId,
+    formats::{self, Lines},
+    frame::{AudioKind, AudioPacket, FeedId, FeedMedia},
     lineup::{Lineup, Slice},
     negotiate::Negotiated,
+    sound::{self, Sound},
     stun::Kind,
 };
 
@@ -24,8 +29,14 @@ use crate::{
 pub(crate) struct Viewer {
     rtc: Rtc,
     session: Names,
+    lines: Lines,
+    /// The number of the feed's pictures, where the viewer takes them.
+    video: Option<Pt>,
     pub(crate) feed: FeedId,
     pub(crate) lineup: Lineup,
+    sound: Sound,
+    /// Sound was handed to the session and has not left.
+    sounding: bool,
     /// Where its packets come from, for the owner's index.
     pub(crate) routes: Vec<Route>,
     /// When the owner's timer for it is set, if it is.
@@ -33,6 +44,9 @@ pub(crate) struct Viewer {
     times: Times,
     channel: Option<ChannelId>,
     next_sequence: u64,
+    /// Packets handed to the session since its last step.
+    held: usize,
+    resends: Resends,
 }
 
 /// One end of a path to a viewer.
@@ -52,8 +66,14 @@ pub(crate) struct Moment {
 struct Names {
     ufrag: String,
     remote_ufrag: String,
-    mid: str0m::media::Mid,
-    pt: str0m::media::Pt,
+}
+
+/// How large the session's cache of packets to send again has grown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Resends {
+    Usual,
+    /// A burst went through it, until then.
+    Swollen(Instant),
 }
 
 struct Times {
@@ -73,24 +93,56 @@ pub(crate) enum Notice {
     /// The first packet of a picture left; how long after DTLS.
     Pictured(Duration),
     PictureLost,
+    /// It wants to hear the feed from now on, or not any more.
+    Sound(bool),
     Message(String),
     Ended(EndReason),
 }
 
 impl Viewer {
     pub(crate) fn new(now: Instant, feed: FeedId, negotiated: Negotiated) -> Self {
-        let Negotiated { rtc, ufrag, remote_ufrag, mid, pt, .. } = negotiated;
+        let Negotiated { rtc, ufrag, remote_ufrag, lines, talks, .. } = negotiated;
+        // A browser holds its pictures back for sound, so a player asks for it; others cannot.
+        let sound = Sound::new(!talks && lines.audio.is_some());
         Self {
             rtc,
-            session: Names { ufrag, remote_ufrag, mid, pt },
+            session: Names { ufrag, remote_ufrag },
+            video: lines.video_type(Codec::H264),
+            lines,
             feed,
             lineup: Lineup::new(fastrand::u32(..)),
+            sound,
+            sounding: false,
             routes: Vec::new(),
             armed: None,
             times: Times { opened: now, heard: None, connected: None, pictured: false, tell: None, rtc: now },
             channel: None,
             // The upper bits are SRTP's rollover counter, which a viewer takes for zero.
             next_sequence: fastrand::u64(1..32_768),
+            held: 0,
+            resends: Resends::Usual,
+        }
+    }
+
+    /// The feed is this. `false` if the viewer did not offer to take it.
+    pub(crate) fn tune(&mut self, media: FeedMedia) -> bool {
+        self.video = media.video.and_then(|codec| self.lines.video_type(codec));
+        self.lines.take(media)
+    }
+
+    /// Whether it is to be sent pictures now.
+    pub(crate) fn watches(&self) -> bool {
+        self.video.is_some() && self.times.connected.is_some()
+    }
+
+    pub(crate) fn listens(&self) -> bool {
+        self.sound.wanted()
+    }
+
+    /// The feed's next sound; it leaves with the next turn.
+    pub(crate) fn hear(&mut self, at: Moment, kind: AudioKind, packet: &AudioPacket) {
+        if self.times.connected.is_some() {
+            self.sounding |= self.sound.write(at, (&mut self.rtc, &mut self.lines), kind, packet);
         }
     }
 
@@ -118,16 +170,30 @@ impl Viewer {
 
     /// Sends what is due, answers what was received, and notes what happened. How many packets were sent again.
     pub(crate) fn run(&mut self, at: Moment, egress: &mut Egress, notices: &mut Vec<Notice>) -> u64 {
-        let now = at.now;
-        let wrote = self.write(at, notices);
-        if (wrote || self.times.rtc <= now) && self.rtc.handle_input(Input::Timeout(now)).is_err() {
-            notices.push(Notice::Ended(EndReason::Broken));
+        let mut wrote = std::mem::take(&mut self.sounding);
+        let mut media = 0;
+        while let Some(slice) = self.lineup.poll(at.now) {
+            wrote = true;
+            for from in slice.packets.clone().step_by(TOGETHER) {
+                self.write(at, &slice, from..slice.packets.end.min(from + TOGETHER));
+                // What waits inside the session costs it memory for good, so a burst goes through in pieces.
+                if self.held >= TOGETHER {
+                    if !self.step(at.now, notices) {
+                        return 0;
+                    }
+                    media += self.drain(at.now, egress, notices);
+                }
+            }
+        }
+        if (wrote || self.times.rtc <= at.now) && !self.step(at.now, notices) {
             return 0;
         }
-        let media = self.drain(now, egress, notices);
-        let unsent = egress.flush();
-        if unsent > 0 {
+        media += self.drain(at.now, egress, notices);
+        if egress.flush() > 0 {
             self.lineup.cut();
+        }
+        if wrote {
+            self.pictured(at.now, notices);
         }
         if wrote { 0 } else { media }
     }
@@ -193,37 +259,46 @@ impl Viewer {
         }
     }
 
-    /// Hands due packets to the session: all of a frame, then one flush. Whether there were any.
-    fn write(&mut self, at: Moment, notices: &mut Vec<Notice>) -> bool {
-        let (now, mut wrote) = (at.now, false);
-        while let Some(slice) = self.lineup.poll(now) {
-            self.write_slice(at, &slice);
-            wrote = true;
+    /// Lets what was handed to the session leave it, all of a frame at once. `false` if the session broke.
+    fn step(&mut self, now: Instant, notices: &mut Vec<Notice>) -> bool {
+        self.held = 0;
+        let well = self.rtc.handle_input(Input::Timeout(now)).is_ok();
+        if !well {
+            notices.push(Notice::Ended(EndReason::Broken));
         }
-        if wrote && !self.times.pictured {
+        well
+    }
+
+    fn pictured(&mut self, now: Instant, notices: &mut Vec<Notice>) {
+        if !self.times.pictured && self.lineup.newest().is_some() {
             self.times.pictured = true;
             let since = self.times.connected.map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
             notices.push(Notice::Pictured(since));
         }
-        wrote
     }
 
-    fn write_slice(&mut self, at: Moment, slice: &Slice) {
-        let captured_at = at.instant_of(slice.frame.captured_at_ms);
+    /// Hands packets of a slice to the session.
+    fn write(&mut self, at: Moment, slice: &Slice, packets: Range<usize>) {
+        let captured_at = at.instant_of(slice.stamp.captured_at_ms);
         let mut api = self.rtc.direct_api();
-        let Some(stream) = api.stream_tx_by_mid(self.session.mid, None) else { return };
+        let Some(pt) = self.video else { return };
+        let Some(stream) = self.lines.video.as_mut().and_then(|line| line.stream(&mut api)) else { return };
+        let begins_key = slice.frame.key && packets.start == 0;
+        match self.resends {
+            _ if slice.paced => self.resends = Resends::Swollen(at.now + BURST_REPAIRED),
+            Resends::Swollen(until) if begins_key && until <= at.now => {
+                self.resends = Resends::Usual;
+                formats::forget_resends(stream);
+            }
+            _ => {}
+        }
         let last = slice.frame.payloads.len() - 1;
-        for index in slice.packets.clone() {
+        for index in packets {
             let payload = slice.frame.payloads[index].clone();
-            let packet = RtpWrite::new(
-                self.session.pt,
-                self.next_sequence.into(),
-                slice.timestamp,
-                captured_at,
-                payload,
-            );
+            let packet = RtpWrite::new(pt, self.next_sequence.into(), slice.stamp.rtp, captured_at, payload);
             stream.write_rtp(packet.marker(index == last).nackable(true));
             self.next_sequence += 1;
+            self.held += 1;
         }
     }
 
@@ -254,6 +329,13 @@ impl Viewer {
         }
     }
 
+    fn said(&mut self, text: String) -> Notice {
+        let Some(on) = sound::wish(&text) else { return Notice::Message(text) };
+        let on = on && self.lines.audio.is_some();
+        self.sound.want(on);
+        Notice::Sound(on)
+    }
+
     fn event(&mut self, now: Instant, event: Event, notices: &mut Vec<Notice>) {
         match event {
             Event::Connected if self.times.connected.is_none() => {
@@ -273,7 +355,7 @@ impl Viewer {
                 if message.data.len() <= LONGEST_MESSAGE
                     && let Ok(text) = String::from_utf8(message.data)
                 {
-                    notices.push(Notice::Message(text));
+                    notices.push(self.said(text));
                 }
             }
             Event::Closed => notices.push(Notice::Ended(EndReason::Closed)),
@@ -290,7 +372,7 @@ impl Route {
 
 impl Moment {
     /// When something of this wall clock time happened: sender reports tell it (RFC 3550 §6.4.1).
-    fn instant_of(self, unix_millis: i64) -> Instant {
+    pub(crate) fn instant_of(self, unix_millis: i64) -> Instant {
         let age = u64::try_from(self.unix_millis.saturating_sub(unix_millis)).unwrap_or(0);
         self.now.checked_sub(Duration::from_millis(age).min(OLDEST)).unwrap_or(self.now)
     }
@@ -298,6 +380,10 @@ impl Moment {
 
 /// Older pictures than this are a wrong clock.
 const OLDEST: Duration = Duration::from_secs(60);
+/// Packets handed to a session at one time: one frame of most, a part of a key frame.
+const TOGETHER: usize = 16;
+/// So long after a burst what was lost of it has been asked for again.
+const BURST_REPAIRED: Duration = Duration::from_secs(1);
 /// The data channel a player opens.
 const CHANNEL: &str = "sluice";
 const FRESHNESS_INTERVAL: Duration = Duration::from_secs(1);

@@ -137,7 +137,7 @@ async fn receive(
             }
             Event::Text(text) => seen.tally.text(&text),
             Event::Closed => anyhow::bail!("the engine closed the session"),
-            Event::ChannelOpen => {}
+            Event::ChannelOpen | Event::Sound(_) | Event::Report(_) => {}
         }
     }
     Ok(())

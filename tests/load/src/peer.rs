@@ -2,7 +2,7 @@ use std::{
     collections::VecDeque,
     net::{IpAddr, SocketAddr},
     sync::Arc,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use anyhow::{Context as _, Result};
@@ -11,14 +11,14 @@ use str0m::{
     Event as RtcEvent, Input, Output, Rtc, RtcConfig,
     change::{SdpAnswer, SdpPendingOffer},
     channel::ChannelId,
-    media::{Direction, KeyframeRequestKind, MediaKind},
+    media::{Direction, KeyframeRequestKind, MediaKind, Mid},
     net::Receive,
     rtp::Ssrc,
 };
 
 use crate::transport::{Link, Transport};
 
-/// One WebRTC receiver of H.264 with a data channel, as a player is one.
+/// One WebRTC receiver, as a player is one.
 pub struct Peer {
     clock: Clock,
     rtc: Rtc,
@@ -26,6 +26,7 @@ pub struct Peer {
     pending: Option<SdpPendingOffer>,
     channel: Option<ChannelId>,
     ssrc: Option<Ssrc>,
+    audio: Option<Mid>,
     events: VecDeque<Event>,
     outgoing: VecDeque<(SocketAddr, Vec<u8>)>,
     deadline: Instant,
@@ -33,13 +34,37 @@ pub struct Peer {
     buffer: Box<[u8]>,
 }
 
+/// What a peer asks for.
+#[derive(Debug, Clone, Copy)]
+pub struct Wish {
+    /// H.264.
+    pub h264: bool,
+    /// H.265.
+    pub h265: bool,
+    /// Opus and G.711.
+    pub audio: bool,
+    /// A data channel beside them; standard players have none.
+    pub channel: bool,
+}
+
+impl Wish {
+    /// H.264 and a data channel.
+    pub const PICTURES: Self = Self { h264: true, h265: false, audio: false, channel: true };
+    /// Everything that a player of ours asks for.
+    pub const ALL: Self = Self { h264: true, h265: true, audio: true, channel: true };
+}
+
 /// What a peer sees.
 #[derive(Debug, Clone)]
 pub enum Event {
     /// ICE and DTLS stand.
     Connected,
-    /// A media packet, decrypted.
+    /// A packet of pictures, decrypted.
     Packet(Packet),
+    /// A packet of sound, decrypted.
+    Sound(Packet),
+    /// Which RTP time is when, by a sender report.
+    Report(SenderReport),
     /// The data channel is open.
     ChannelOpen,
     /// Text on the data channel.
@@ -65,24 +90,59 @@ pub struct Packet {
     pub at: Instant,
 }
 
+/// A sender report (RFC 3550 §6.4.1).
+#[derive(Debug, Clone, Copy)]
+pub struct SenderReport {
+    /// Whether it is of the sound.
+    pub audio: bool,
+    /// RTP timestamp.
+    pub rtp: u32,
+    /// When that was, in microseconds since 1970.
+    pub unix_micros: i64,
+}
+
 impl Peer {
-    /// A peer on an address of this machine, and its SDP offer.
+    /// A peer that receives H.264, and its SDP offer.
     ///
     /// # Errors
     /// When no socket is to be had.
     pub async fn offer(clock: Clock, transport: Transport, ip: IpAddr) -> Result<(Self, String)> {
+        Self::offer_for(clock, transport, ip, Wish::PICTURES).await
+    }
+
+    /// A peer on an address of this machine, and its SDP offer.
+    ///
+    /// # Errors
+    /// When no socket is to be had.
+    pub async fn offer_for(
+        clock: Clock,
+        transport: Transport,
+        ip: IpAddr,
+        wish: Wish,
+    ) -> Result<(Self, String)> {
         let link = Link::open(transport, ip).await?;
         let now = clock.now();
-        let mut rtc = RtcConfig::new()
+        let config = RtcConfig::new()
             .set_crypto_provider(Arc::new(str0m::crypto::from_feature_flags()))
             .set_rtp_mode(true)
             .clear_codecs()
-            .enable_h264(true)
-            .build(now);
+            .enable_h264(wish.h264)
+            .enable_h265(wish.h265)
+            .enable_opus(wish.audio, false)
+            .enable_pcmu(wish.audio, false)
+            .enable_pcma(wish.audio, false);
+        let mut rtc = config.build(now);
         rtc.add_local_candidate(link.candidate()?);
         let mut changes = rtc.sdp_api();
-        changes.add_media(MediaKind::Video, Direction::RecvOnly, None, None, None);
-        changes.add_channel(CHANNEL.to_owned());
+        if wish.h264 || wish.h265 {
+            changes.add_media(MediaKind::Video, Direction::RecvOnly, None, None, None);
+        }
+        let audio = wish
+            .audio
+            .then(|| changes.add_media(MediaKind::Audio, Direction::RecvOnly, None, None, None));
+        if wish.channel {
+            changes.add_channel(CHANNEL.to_owned());
+        }
         let (offer, pending) = changes.apply().context("an offer has changes")?;
         let peer = Self {
             clock,
@@ -91,6 +151,7 @@ impl Peer {
             pending: Some(pending),
             channel: None,
             ssrc: None,
+            audio,
             events: VecDeque::new(),
             outgoing: VecDeque::new(),
             deadline: now,
@@ -238,16 +299,25 @@ impl Peer {
         let event = match event {
             RtcEvent::Connected => Event::Connected,
             RtcEvent::RtpPacket(packet) => {
-                self.ssrc = Some(packet.header.ssrc);
-                Event::Packet(Packet {
+                let audio = self.is_audio(packet.header.ssrc);
+                if !audio {
+                    self.ssrc = Some(packet.header.ssrc);
+                }
+                let seen = Packet {
                     sequence: *packet.seq_no,
                     timestamp: packet.header.timestamp,
                     marker: packet.header.marker,
                     payload_type: *packet.header.payload_type,
                     payload: packet.payload,
                     at: packet.timestamp,
-                })
+                };
+                if audio { Event::Sound(seen) } else { Event::Packet(seen) }
             }
+            RtcEvent::SenderFeedback(report) => Event::Report(SenderReport {
+                audio: Some(report.mid) == self.audio,
+                rtp: low(report.sender_info.rtp_time.numer()),
+                unix_micros: unix_micros(report.sender_info.ntp_time),
+            }),
             RtcEvent::ChannelOpen(id, _) => {
                 self.channel = Some(id);
                 Event::ChannelOpen
@@ -259,6 +329,11 @@ impl Peer {
             _ => return,
         };
         self.events.push_back(event);
+    }
+
+    fn is_audio(&mut self, ssrc: Ssrc) -> bool {
+        let mut api = self.rtc.direct_api();
+        self.audio.is_some() && api.stream_rx(&ssrc).map(|stream| stream.mid()) == self.audio
     }
 
     async fn drain(&mut self) -> Result<()> {
@@ -273,6 +348,16 @@ impl Peer {
 /// Media packets by RFC 7983 and RFC 5761: neither STUN, DTLS nor RTCP.
 fn is_media(packet: &[u8]) -> bool {
     matches!(packet, [128..=191, second, ..] if !(64..96).contains(&(second & 0x7f)))
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "an RTP timestamp is the low 32 bits")]
+fn low(rtp: u64) -> u32 {
+    rtp as u32
+}
+
+fn unix_micros(time: SystemTime) -> i64 {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }
 
 const CHANNEL: &str = "sluice";

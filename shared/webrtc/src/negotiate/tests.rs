@@ -17,8 +17,8 @@ fn offers_are_bounded() {
 fn formats_are_named_once_and_without_helpers() {
     let offer = "m=audio 9 X 111\na=rtpmap:111 opus/48000/2\nm=video 9 X 96 97 98\na=rtpmap:96 VP8/90000\n\
                  a=rtpmap:97 rtx/90000\na=rtpmap:98 AV1/90000\na=rtpmap:99 VP8/90000\n";
-    assert_eq!(video_formats(offer), "VP8, AV1");
-    assert_eq!(video_formats("m=video 9 X 96"), "nothing");
+    assert_eq!(offered_formats(offer), "opus, VP8, AV1");
+    assert_eq!(offered_formats("m=video 9 X 96"), "nothing");
 }
 
 #[test]

@@ -26,7 +26,7 @@ async fn frames_pushed_before_their_feed_was_removed_do_not_bring_it_back() {
     let frame = Frame { timestamp: 0, key: true, payloads: vec![payload], captured_at_ms: 0, size: 2 };
     let feed = FeedId(1);
     media.try_send((feed, Media::Frame(Arc::new(frame)))).unwrap();
-    shared.tell(Gone::Feed(feed));
+    shared.tell(Told::Removed(feed));
     // Which of the two the loop sees first is left to chance; this is the bad order.
     task.sweep();
     while let Ok((feed, media)) = task.inputs.media.try_recv() {

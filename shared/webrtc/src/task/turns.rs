@@ -55,18 +55,34 @@ impl Task {
                     self.metrics.viewers_connected.inc();
                     self.metrics.connect_seconds.observe(after.as_secs_f64());
                     self.pending.push_back(EngineEvent::Connected(key));
-                    self.with_gop(key, |viewer, gop| viewer.lineup.connected(at.now, gop));
+                    self.show(at, key);
                 }
                 Notice::Pictured(after) => self.metrics.first_packet_seconds.observe(after.as_secs_f64()),
                 Notice::PictureLost => {
                     self.metrics.picture_losses.inc();
                     self.with_gop(key, |viewer, gop| viewer.picture_lost(at.now, gop));
                 }
+                Notice::Sound(on) => {
+                    if let Some(viewer) = self.viewers.get(&key)
+                        && let Some(feed) = self.feeds.get_mut(&viewer.feed)
+                    {
+                        feed.listen(key, on);
+                    }
+                }
                 Notice::Message(text) => self.tell(EngineEvent::Message(key, text)),
                 Notice::Ended(reason) => self.end(key, reason),
             }
         }
         self.notices = notices;
+    }
+
+    /// Begins to send a viewer pictures, if it can be sent any.
+    pub(super) fn show(&mut self, at: Moment, key: SessionKey) {
+        self.with_gop(key, |viewer, gop| {
+            if viewer.watches() {
+                viewer.lineup.connected(at.now, gop);
+            }
+        });
     }
 
     pub(super) fn with_gop(&mut self, key: SessionKey, act: impl FnOnce(&mut Viewer, &Gop)) {
@@ -124,7 +140,7 @@ impl Task {
             }
         }
         if let Some(feed) = self.feeds.get_mut(&viewer.feed) {
-            feed.viewers.retain(|other| *other != key);
+            feed.leave(key);
         }
         self.metrics.viewers_ended.get_or_create(&EndedBy { reason: label }).inc();
     }
@@ -136,6 +152,7 @@ impl From<EndReason> for EndLabel {
             EndReason::Closed => Self::Closed,
             EndReason::Silence => Self::Silence,
             EndReason::DtlsFailed => Self::DtlsFailed,
+            EndReason::CodecUnsupported => Self::CodecUnsupported,
             EndReason::Broken => Self::Broken,
             EndReason::Stopped => Self::Stopped,
         }

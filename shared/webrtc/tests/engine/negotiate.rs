@@ -28,7 +28,10 @@ async fn an_offer_without_our_video_is_refused_in_words() {
     let whole = offer(&stage).await;
     let vp8 = whole.replace("H264/90000", "VP8/90000");
     let refused = stage.engine.open(SessionKey(1), FEED, vp8).await.unwrap_err();
-    assert!(matches!(&refused, OfferError::CodecUnsupported { offered } if offered == "VP8"), "{refused:?}");
+    assert!(
+        matches!(&refused, OfferError::CodecUnsupported { offered, .. } if offered == "VP8"),
+        "{refused:?}"
+    );
     let only_mode_0 = whole.replace("packetization-mode=1", "packetization-mode=0");
     let refused = stage.engine.open(SessionKey(1), FEED, only_mode_0).await.unwrap_err();
     assert!(matches!(refused, OfferError::CodecUnsupported { .. }), "{refused:?}");
