@@ -1,11 +1,11 @@
 use std::collections::VecDeque;
 
 use crate::{
-    AccessUnit, RtpPacket, SequenceExtender, Timeline,
-    h264::{Begins, Seen, UnitKind},
+    AccessUnit, Codec, RtpPacket, SequenceExtender, Timeline, UnitKind,
+    contents::{Begins, Seen},
 };
 
-/// Puts the packets of one H.264 line together to access units.
+/// Puts the packets of one line together to access units.
 ///
 /// Packets come over a byte stream: reordering is not expected, loss is (a camera drops what it cannot send).
 /// A unit leaves at its marker bit, or, from cameras whose marker cannot be trusted, when the next timestamp
@@ -13,6 +13,7 @@ use crate::{
 /// long as [`Assembler::poll`] is called until it has nothing after each [`Assembler::push`].
 #[derive(Debug)]
 pub struct Assembler {
+    codec: Codec,
     timeline: Timeline,
     sequence: SequenceExtender,
     ssrc: u32,
@@ -21,6 +22,8 @@ pub struct Assembler {
     ended: Option<u32>,
     /// The marker came within a picture once: only timestamps tell units apart.
     marker_lies: bool,
+    /// Sound that may be fragmented came whole without a marker: each packet is a unit.
+    unmarked: bool,
     repeated: u64,
     /// At most four for one packet.
     ready: VecDeque<Assembled>,
@@ -70,14 +73,16 @@ struct Pending {
 impl Assembler {
     /// `clock_rate` in ticks per second, as the SDP has it; 90,000 for video.
     #[must_use]
-    pub fn new(clock_rate: u32) -> Self {
+    pub fn new(codec: Codec, clock_rate: u32) -> Self {
         Self {
+            codec,
             timeline: Timeline::new(clock_rate),
             sequence: SequenceExtender::new(),
             ssrc: 0,
             state: State::Between,
             ended: None,
             marker_lies: false,
+            unmarked: false,
             repeated: 0,
             ready: VecDeque::new(),
         }
@@ -133,6 +138,7 @@ impl Assembler {
         self.timeline.splice(captured_at_ms, packet.timestamp());
         self.ended = None;
         self.marker_lies = false;
+        self.unmarked = false;
         self.ready.push_back(Assembled::Epoch { ssrc: self.ssrc, first_sequence });
         self.take_after_hole(captured_at_ms, first_sequence, packet, None);
     }
@@ -142,7 +148,7 @@ impl Assembler {
         let (from, cut) = match std::mem::replace(&mut self.state, State::Between) {
             State::Between => (from, self.ended),
             State::Growing(pending) => {
-                (pending.first_sequence, pending.seen.picture.then_some(pending.timestamp))
+                (pending.first_sequence, pending.seen.picture().then_some(pending.timestamp))
             }
             State::Dropping { from, timestamp, .. } => (from, Some(timestamp)),
         };
@@ -152,7 +158,7 @@ impl Assembler {
 
     /// A packet with nothing known before it: it is of use only where it begins a unit by its own content.
     fn take_after_hole(&mut self, captured_at_ms: i64, sequence: u64, packet: RtpPacket, cut: Option<u32>) {
-        let begins = Seen::default().payload(packet.payload_slice());
+        let begins = Seen::new(self.codec).payload(packet.payload_slice());
         if begins == Begins::Unit && cut != Some(packet.timestamp()) {
             self.begin(captured_at_ms, sequence, packet);
         } else {
@@ -173,15 +179,21 @@ impl Assembler {
             }
             // Some cameras stamp or mark parameter sets as if they were pictures (Reolink): they belong to
             // the picture behind them.
-            State::Growing(pending) if !pending.seen.picture => {
+            State::Growing(pending) if !pending.seen.picture() => {
                 (pending.timestamp, pending.captured_at_ms) = (timestamp, captured_at_ms);
                 return self.grow(sequence, packet);
             }
-            State::Growing(_) => self.leave(),
+            State::Growing(pending) => {
+                self.unmarked = !self.marker_lies && !self.codec.is_video() && pending.packets.len() == 1;
+                self.leave();
+            }
             State::Dropping { .. } => self.abandon(),
             State::Between => {}
         }
-        let begins = Seen::default().payload(packet.payload_slice());
+        let begins = Seen::new(self.codec).payload(packet.payload_slice());
+        // A fragment behind what was taken for a whole: this line's units are told by their timestamps.
+        self.marker_lies |= self.unmarked && self.ended == Some(timestamp);
+        self.unmarked &= !self.marker_lies;
         let within = self.ended == Some(timestamp) && matches!(begins, Begins::Slice | Begins::Nothing);
         self.marker_lies |= within;
         if within || begins == Begins::Nothing {
@@ -198,7 +210,7 @@ impl Assembler {
             captured_at_ms,
             timestamp: packet.timestamp(),
             size: 0,
-            seen: Seen::default(),
+            seen: Seen::new(self.codec),
         });
         self.grow(sequence, packet);
     }
@@ -212,9 +224,11 @@ impl Assembler {
         }
         pending.size = size;
         pending.seen.payload(packet.payload_slice());
-        let ends = packet.marker() && pending.seen.picture && !pending.seen.fragment_open;
+        let marked = packet.marker() && !self.marker_lies;
+        self.unmarked &= !packet.marker();
+        let whole = pending.seen.picture() && !pending.seen.fragment_open();
         pending.packets.push(packet);
-        if ends && !self.marker_lies {
+        if whole && (marked || self.unmarked || !self.codec.fragments()) {
             self.ended = Some(pending.timestamp);
             self.leave();
         }
@@ -223,7 +237,7 @@ impl Assembler {
     /// What has grown is a unit, if its last fragment came.
     fn leave(&mut self) {
         let State::Growing(pending) = std::mem::replace(&mut self.state, State::Between) else { return };
-        if pending.seen.fragment_open {
+        if pending.seen.fragment_open() {
             let (from, to) = (pending.first_sequence, pending.last_sequence());
             self.ready.push_back(Assembled::Gap { from, to });
             return;

@@ -1,4 +1,4 @@
-use crate::{RtpPacket, h264};
+use crate::{Codec, RtpPacket, UnitKind, contents};
 
 /// Where a decoder may begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -10,7 +10,7 @@ pub enum Key {
     RecoveryPoint,
 }
 
-/// One coded picture with all its packets, verbatim, and what was sent in front of it.
+/// One coded picture, or one packet's worth of sound, with all its packets, verbatim, and what was sent in front of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccessUnit {
     /// Contiguous in sequence, as they came; never empty.
@@ -53,12 +53,13 @@ pub enum UnitError {
 }
 
 impl AccessUnit {
-    /// Puts together what the other end of a link sent as one H.264 unit, and looks into it for key and
+    /// Puts together what the other end of a link sent as one unit of `codec`, and looks into it for key and
     /// reference.
     ///
     /// # Errors
     /// When the packets are not contiguous, of one source, and numbered from `first_sequence`.
     pub fn from_packets(
+        codec: Codec,
         packets: Vec<RtpPacket>,
         first_sequence: u64,
         timestamp: i64,
@@ -76,7 +77,7 @@ impl AccessUnit {
         if let Some(at) = packets.windows(2).position(|pair| !follows(pair)) {
             return Err(UnitError::Broken { index: at + 1 });
         }
-        let h264::UnitKind { key, reference } = h264::inspect(&packets);
+        let UnitKind { key, reference } = contents::inspect(codec, &packets);
         let size = packets.iter().map(|packet| packet.bytes().len()).sum();
         Ok(Self { packets, first_sequence, timestamp, captured_at_ms, key, reference, size })
     }

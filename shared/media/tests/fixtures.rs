@@ -5,7 +5,7 @@ use std::{fs, path::PathBuf, sync::Arc};
 
 use bytes::Bytes;
 use sluice_media::{
-    AccessUnit, Assembled, Assembler, GopRing, Key, RtpPacket, VideoDescription,
+    AccessUnit, Assembled, Assembler, Codec, GopRing, Key, RtpPacket, VideoDescription,
     h264::{self, ParameterSets},
 };
 
@@ -35,7 +35,7 @@ impl Fixture {
     }
 
     fn units(&self) -> Vec<AccessUnit> {
-        let mut assembler = Assembler::new(90_000);
+        let mut assembler = Assembler::new(Codec::H264, 90_000);
         let mut units = Vec::new();
         for packet in &self.packets {
             assembler.push(0, packet.clone());
@@ -174,7 +174,7 @@ fn whichever_packet_is_lost_the_rest_comes_out_whole() {
         let fixture = Fixture::load(name);
         let units = fixture.units();
         for lost in 0..fixture.packets.len() {
-            let mut assembler = Assembler::new(90_000);
+            let mut assembler = Assembler::new(Codec::H264, 90_000);
             let (mut found, mut missing) = (0, 0);
             for (n, packet) in fixture.packets.iter().enumerate() {
                 if n == lost {
@@ -207,7 +207,7 @@ fn joining_at_any_packet_finds_the_next_unit() {
         let fixture = Fixture::load(name);
         let units = fixture.units();
         for start in 0..fixture.packets.len() {
-            let mut assembler = Assembler::new(90_000);
+            let mut assembler = Assembler::new(Codec::H264, 90_000);
             let mut last = None;
             for packet in &fixture.packets[start..] {
                 assembler.push(0, packet.clone());

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use sluice_media::{
-    AccessUnit, Assembled, Assembler, GopRing, RtpPacket,
+    AccessUnit, Assembled, Assembler, Codec, GopRing, RtpPacket,
     h264::{self, ParameterSets},
 };
 
@@ -16,7 +16,7 @@ pub(crate) fn rtp_packet(bytes: &[u8]) {
 
 /// Bytes as RTP packets with two bytes of length in front of each, through all that a stream passes.
 pub(crate) fn assembler(bytes: &[u8]) {
-    let (mut assembler, mut ring) = (Assembler::new(90_000), GopRing::new(RING_BYTES));
+    let (mut assembler, mut ring) = (Assembler::new(Codec::H264, 90_000), GopRing::new(RING_BYTES));
     let mut position = 0;
     for (n, packet) in framed(bytes).filter_map(|packet| RtpPacket::parse(packet).ok()).enumerate() {
         assembler.push(n as i64 * 7, packet);
@@ -114,6 +114,7 @@ fn framed(bytes: &[u8]) -> impl Iterator<Item = Bytes> {
 
 fn whole(unit: &AccessUnit) {
     let again = AccessUnit::from_packets(
+        Codec::H264,
         unit.packets.clone(),
         unit.first_sequence,
         unit.timestamp,

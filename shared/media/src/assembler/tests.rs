@@ -21,7 +21,7 @@ fn from_source(ssrc: u32, sequence: u64, timestamp: u32, marker: bool, payload: 
 
 /// Pushes each packet 40 ms after the one before it, and tells what came out, in short.
 fn run(packets: impl IntoIterator<Item = RtpPacket>) -> Vec<String> {
-    let mut assembler = Assembler::new(90_000);
+    let mut assembler = Assembler::new(Codec::H264, 90_000);
     let mut out = Vec::new();
     for (n, packet) in packets.into_iter().enumerate() {
         assembler.push(40 * n as i64, packet);
@@ -57,7 +57,7 @@ const SLICE_2: &str = "41 5a 00";
 
 #[test]
 fn units_leave_at_their_marker() {
-    let mut assembler = Assembler::new(90_000);
+    let mut assembler = Assembler::new(Codec::H264, 90_000);
     assembler.push(1_000, packet(10, 0, false, SETS));
     assembler.push(1_001, packet(11, 0, false, IDR_A));
     assert_eq!(assembler.poll(), None);
@@ -136,7 +136,7 @@ fn joining_in_the_middle_waits_for_a_beginning() {
 
 #[test]
 fn repeated_and_late_packets_are_dropped_and_counted() {
-    let mut assembler = Assembler::new(90_000);
+    let mut assembler = Assembler::new(Codec::H264, 90_000);
     for sequence in [100, 101, 101, 100, 99, 102] {
         assembler.push(0, packet(sequence, sequence as u32 * FRAME, true, PICTURE));
     }
@@ -147,7 +147,7 @@ fn repeated_and_late_packets_are_dropped_and_counted() {
 
 #[test]
 fn sequence_numbers_and_timestamps_wrap() {
-    let mut assembler = Assembler::new(90_000);
+    let mut assembler = Assembler::new(Codec::H264, 90_000);
     let start = u32::MAX - FRAME;
     for n in 0..4u32 {
         let timestamp = start.wrapping_add(n * FRAME);
@@ -164,7 +164,7 @@ fn sequence_numbers_and_timestamps_wrap() {
 
 #[test]
 fn a_new_source_begins_an_epoch_whose_numbers_and_times_go_on() {
-    let mut assembler = Assembler::new(90_000);
+    let mut assembler = Assembler::new(Codec::H264, 90_000);
     assembler.push(0, packet(40_000, 1_000, true, PICTURE));
     assembler.push(10, packet(40_001, 4_600, false, PICTURE));
     assembler.push(40, from_source(9, 5, 3_000_000_000, true, PICTURE));
@@ -314,7 +314,7 @@ proptest! {
         markers: bool,
     ) {
         let units = stream(first, &shapes, markers);
-        let mut assembler = Assembler::new(90_000);
+        let mut assembler = Assembler::new(Codec::H264, 90_000);
         let mut out = Vec::new();
         for (n, packet) in units.iter().flatten().enumerate() {
             assembler.push(n as i64, packet.clone());
@@ -326,7 +326,7 @@ proptest! {
             let Assembled::Unit(unit) = assembled else { return Err(TestCaseError::fail("a gap")) };
             prop_assert_eq!(&unit.packets, packets);
             let again = AccessUnit::from_packets(
-                packets.clone(), unit.first_sequence, unit.timestamp, unit.captured_at_ms,
+                Codec::H264, packets.clone(), unit.first_sequence, unit.timestamp, unit.captured_at_ms,
             );
             prop_assert_eq!(again.as_ref(), Ok(unit));
         }
@@ -340,7 +340,7 @@ proptest! {
         markers: bool,
     ) {
         let units = stream(first, &shapes, markers);
-        let mut assembler = Assembler::new(90_000);
+        let mut assembler = Assembler::new(Codec::H264, 90_000);
         let mut out = Vec::new();
         let mut whole = Vec::new();
         let mut fates = fate.iter().cycle();
@@ -390,7 +390,7 @@ proptest! {
     fn any_packets_come_out_in_order_and_once(
         packets in proptest::collection::vec((0u32..2, any::<u16>(), 0u32..4, any::<bool>(), proptest::collection::vec(any::<u8>(), 0..6)), 0..120),
     ) {
-        let mut assembler = Assembler::new(90_000);
+        let mut assembler = Assembler::new(Codec::H264, 90_000);
         let mut position = 0;
         for (ssrc, sequence, timestamp, marker, payload) in packets {
             // Mostly neighbours, now and then anything.

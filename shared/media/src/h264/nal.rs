@@ -1,5 +1,9 @@
-use super::rbsp::Bits;
-use crate::{Key, RtpPacket};
+use crate::{
+    Key, RtpPacket, UnitKind,
+    bits::Bits,
+    contents::Begins,
+    packing::{FU_END, FU_START},
+};
 
 /// `nal_unit_type` of H.264 table 7-1, as far as anything here depends on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,15 +24,6 @@ pub enum NalType {
     Delimiter,
     /// Anything else.
     Other,
-}
-
-/// What a decoder can do with a unit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct UnitKind {
-    /// Whether it can begin here.
-    pub key: Option<Key>,
-    /// Whether another picture may refer to this one.
-    pub reference: bool,
 }
 
 /// What the NAL units of one access unit say.
@@ -99,19 +94,6 @@ pub(crate) struct Seen {
     predicted: bool,
     bidirectional: bool,
     reference: bool,
-}
-
-/// Where in an access unit a packet can stand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Begins {
-    /// At its beginning.
-    Unit,
-    /// At a later slice's beginning.
-    Slice,
-    /// In the middle of a NAL unit.
-    Nothing,
-    /// Anywhere: an empty payload, filler, anything of no consequence.
-    Anywhere,
 }
 
 impl Seen {
@@ -193,7 +175,7 @@ impl Seen {
 }
 
 /// The NAL units of a STAP-A after its indicator; ends at the first that does not fit.
-pub(super) fn aggregated(mut rest: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(crate) fn aggregated(mut rest: &[u8]) -> impl Iterator<Item = &[u8]> {
     std::iter::from_fn(move || {
         let (size, after) = rest.split_first_chunk::<2>()?;
         let (nal, after) = after.split_at_checked(usize::from(u16::from_be_bytes(*size)))?;
@@ -204,7 +186,7 @@ pub(super) fn aggregated(mut rest: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// Where the next NAL unit begins inside `body`, if a camera left start codes in: three bytes that no NAL unit
 /// contains (H.264 §7.4.1). Looked for in short units only, which is where such cameras put them.
-pub(super) fn embedded_start(body: &[u8]) -> Option<usize> {
+pub(crate) fn embedded_start(body: &[u8]) -> Option<usize> {
     let window = &body[..body.len().min(EMBEDDED_WITHIN)];
     window.windows(3).position(|three| three == [0, 0, 1]).map(|at| at + 3)
 }
@@ -240,8 +222,6 @@ fn sei_number(bytes: &mut Bits<'_>) -> Option<usize> {
 
 pub(super) const STAP_A: u8 = 24;
 pub(super) const FU_A: u8 = 28;
-pub(super) const FU_START: u8 = 0x80;
-pub(super) const FU_END: u8 = 0x40;
 const SEI_RECOVERY_POINT: usize = 6;
 /// Encoders put their settings in front, as text of some hundred bytes.
 const SEI_WITHIN: usize = 4096;

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
-use super::*;
+use super::{super::sps::level_name as level, *};
+use crate::sets::MAX_SETS;
 
 /// What GStreamer's x264 put into the SDPs of `tests/fixtures`.
 const BASELINE: &str = "Z0LADNkBQZ+fAWoMDA1KAAADAAIAAAMAZR4oVJA=,aMuMsg==";

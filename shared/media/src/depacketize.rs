@@ -1,13 +1,17 @@
 use bytes::{Bytes, BytesMut};
 
-use super::nal::{FU_A, FU_END, FU_START, NalType, STAP_A, embedded_start};
-use crate::RtpPacket;
+use crate::{
+    Codec, RtpPacket,
+    h264::{self, embedded_start},
+    h265,
+    packing::{FU_END, FU_START, Form, Packing, header},
+};
 
 /// Why payloads are not the NAL units of one access unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DepacketizeError {
-    /// STAP-B, MTAP or FU-B (packetization mode 2), or a type that RFC 6184 leaves undefined.
+    /// STAP-B, MTAP or FU-B (RFC 6184, packetization mode 2), PACI (RFC 7798), or a type left undefined.
     #[error("packet {index} is of type {kind}, which nothing here reads")]
     Unsupported {
         /// Index of the packet.
@@ -30,6 +34,9 @@ pub enum DepacketizeError {
     /// The last fragment did not come.
     #[error("a fragmented unit has no end")]
     Unfinished,
+    /// Sound has no NAL units.
+    #[error("{0} has no NAL units")]
+    NoVideo(Codec),
 }
 
 /// The NAL units of one access unit, from its packets in order.
@@ -37,30 +44,43 @@ pub enum DepacketizeError {
 /// Single units and aggregates share the packets' bytes; a fragmented unit is put together once.
 ///
 /// # Errors
-/// When a payload is not H.264 as RFC 6184 lays it out, or a fragment is missing.
-pub fn nal_units(packets: &[RtpPacket]) -> Result<Vec<Bytes>, DepacketizeError> {
+/// When a payload is not as RFC 6184 or RFC 7798 (without DONL) lays it out, or a fragment is missing.
+pub fn nal_units(codec: Codec, packets: &[RtpPacket]) -> Result<Vec<Bytes>, DepacketizeError> {
+    match codec {
+        Codec::H264 => unpacked::<h264::Rfc6184>(packets),
+        Codec::H265 => unpacked::<h265::Rfc7798>(packets),
+        _ => Err(DepacketizeError::NoVideo(codec)),
+    }
+}
+
+pub(crate) fn unpacked<P: Packing>(packets: &[RtpPacket]) -> Result<Vec<Bytes>, DepacketizeError> {
     let mut nals = Vec::with_capacity(packets.len().min(16));
     let mut index = 0;
     while let Some(packet) = packets.get(index) {
         let mut taken = 1;
-        match packet.payload_slice().first().map(|indicator| indicator & 0x1f) {
+        match P::form(packet.payload_slice()) {
             // Padding alone keeps a sequence going and carries nothing.
-            None => {}
-            Some(1..=23) => split_into(&mut nals, packet.payload()),
-            Some(STAP_A) => aggregate_into(&mut nals, &packet.payload(), index)?,
-            Some(FU_A) => {
-                taken = fragments(&packets[index..], index)?;
-                split_into(&mut nals, join(&packets[index..index + taken]));
+            Form::Empty => {}
+            Form::Single => split_into::<P>(&mut nals, packet.payload()),
+            Form::Aggregate => aggregate_into::<P>(&mut nals, &packet.payload(), index)?,
+            Form::Fragment { .. } => {
+                taken = fragments::<P>(&packets[index..], index)?;
+                split_into::<P>(&mut nals, join::<P>(&packets[index..index + taken]));
             }
-            Some(kind) => return Err(DepacketizeError::Unsupported { index, kind }),
+            Form::Truncated => return Err(DepacketizeError::Truncated { index }),
+            Form::Unsupported(kind) => return Err(DepacketizeError::Unsupported { index, kind }),
         }
         index += taken;
     }
     Ok(nals)
 }
 
-fn aggregate_into(nals: &mut Vec<Bytes>, payload: &Bytes, index: usize) -> Result<(), DepacketizeError> {
-    let mut at = 1;
+fn aggregate_into<P: Packing>(
+    nals: &mut Vec<Bytes>,
+    payload: &Bytes,
+    index: usize,
+) -> Result<(), DepacketizeError> {
+    let mut at = P::HEADER;
     while at < payload.len() {
         let size = payload.get(at..at + 2).ok_or(DepacketizeError::Truncated { index })?;
         let size = usize::from(u16::from_be_bytes([size[0], size[1]]));
@@ -68,32 +88,28 @@ fn aggregate_into(nals: &mut Vec<Bytes>, payload: &Bytes, index: usize) -> Resul
         if payload.len() - at < size {
             return Err(DepacketizeError::Truncated { index });
         }
-        if size > 0 {
-            split_into(nals, payload.slice(at..at + size));
-        }
+        split_into::<P>(nals, payload.slice(at..at + size));
         at += size;
     }
     Ok(())
 }
 
 /// How many packets from the first carry one fragmented unit; `index` is the first one's, for the error.
-fn fragments(packets: &[RtpPacket], index: usize) -> Result<usize, DepacketizeError> {
-    let mut kind = None;
+fn fragments<P: Packing>(packets: &[RtpPacket], index: usize) -> Result<usize, DepacketizeError> {
+    let mut begun = None;
     for (n, packet) in packets.iter().enumerate() {
         let index = index + n;
-        let (indicator, fu) = match packet.payload_slice() {
-            [] => continue,
-            [indicator, fu, ..] if indicator & 0x1f == FU_A => (indicator & 0xe0, *fu),
-            [indicator] if indicator & 0x1f == FU_A => return Err(DepacketizeError::Truncated { index }),
+        let (bits, kind) = match P::form(packet.payload_slice()) {
+            Form::Empty => continue,
+            Form::Fragment { bits, kind } => (bits, kind),
+            Form::Truncated => return Err(DepacketizeError::Truncated { index }),
             _ => return Err(DepacketizeError::Unfinished),
         };
-        let begun = *kind.get_or_insert(fu & 0x1f);
-        // Some senders vary the importance bits between fragments; the first one's are taken.
-        let _ = indicator;
-        if begun != fu & 0x1f || (fu & FU_START != 0) != (n == 0) {
+        // Some senders vary the importance bits between fragments: only the type has to agree.
+        if *begun.get_or_insert(kind) != kind || (bits & FU_START != 0) != (n == 0) {
             return Err(DepacketizeError::LooseFragment { index });
         }
-        if fu & FU_END != 0 {
+        if bits & FU_END != 0 {
             return Ok(n + 1);
         }
     }
@@ -101,31 +117,31 @@ fn fragments(packets: &[RtpPacket], index: usize) -> Result<usize, DepacketizeEr
 }
 
 /// Puts checked fragments together, in one allocation of the final size.
-fn join(packets: &[RtpPacket]) -> Bytes {
-    let bodies = || packets.iter().map(|packet| packet.payload_slice().get(2..).unwrap_or_default());
-    let mut nal = BytesMut::with_capacity(1 + bodies().map(<[u8]>::len).sum::<usize>());
-    let first = packets[0].payload_slice();
-    nal.extend_from_slice(&[first[0] & 0xe0 | first[1] & 0x1f]);
+fn join<P: Packing>(packets: &[RtpPacket]) -> Bytes {
+    let bodies =
+        || packets.iter().map(|packet| packet.payload_slice().get(P::HEADER + 1..).unwrap_or_default());
+    let mut nal = BytesMut::with_capacity(P::HEADER + bodies().map(<[u8]>::len).sum::<usize>());
+    nal.extend_from_slice(header::<P>(&P::joined(packets[0].payload_slice())));
     bodies().for_each(|body| nal.extend_from_slice(body));
     nal.freeze()
 }
 
-/// Adds a NAL unit, or the several that a camera left with start codes between them.
-fn split_into(nals: &mut Vec<Bytes>, mut nal: Bytes) {
-    while !NalType::of(nal[0]).is_picture() {
-        let Some(next) = embedded_start(&nal[1..]).map(|at| at + 1) else { break };
+/// Adds a NAL unit, or the several that a camera left with start codes between them. What is no longer than its
+/// header is none.
+fn split_into<P: Packing>(nals: &mut Vec<Bytes>, mut nal: Bytes) {
+    while nal.len() >= P::HEADER && !P::is_picture(&nal) {
+        let Some(next) = embedded_start(&nal[P::HEADER..]).map(|at| at + P::HEADER) else { break };
         let mut before = nal.split_to(next);
         // The start code, and the zeros in front of it that belong to no unit.
         let end = before[..next - 3].iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
         before.truncate(end);
-        if !before.is_empty() {
+        if before.len() >= P::HEADER {
             nals.push(before);
         }
-        if nal.is_empty() {
-            return;
-        }
     }
-    nals.push(nal);
+    if nal.len() >= P::HEADER {
+        nals.push(nal);
+    }
 }
 
 #[cfg(test)]
@@ -133,7 +149,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::h264::packetize;
+    use crate::{Codec, packetize};
 
     fn packets(payloads: &[&str]) -> Vec<RtpPacket> {
         payloads.iter().map(|hex| packet(&hex::decode(hex.replace(' ', "")).unwrap())).collect()
@@ -146,7 +162,7 @@ mod tests {
     }
 
     fn units(payloads: &[&str]) -> Result<Vec<String>, DepacketizeError> {
-        nal_units(&packets(payloads)).map(|nals| nals.iter().map(hex::encode).collect())
+        nal_units(Codec::H264, &packets(payloads)).map(|nals| nals.iter().map(hex::encode).collect())
     }
 
     #[test]
@@ -189,7 +205,7 @@ mod tests {
     #[test]
     fn a_single_unit_shares_the_packets_bytes() {
         let packets = packets(&["65 8884"]);
-        let nals = nal_units(&packets).unwrap();
+        let nals = nal_units(Codec::H264, &packets).unwrap();
         assert_eq!(nals[0].as_ptr(), packets[0].payload_slice().as_ptr());
     }
 
@@ -205,16 +221,16 @@ mod tests {
                 nal.extend((0..*len).map(|i| ((i * 7 + n) % 255 + 1) as u8));
                 Bytes::from(nal)
             }).collect();
-            let payloads = packetize(&nals, max);
+            let payloads = packetize(Codec::H264, &nals, max);
             prop_assert!(payloads.iter().all(|payload| !payload.is_empty() && payload.len() <= max));
             let packets: Vec<_> = payloads.iter().map(|payload| packet(payload)).collect();
-            prop_assert_eq!(nal_units(&packets).unwrap(), nals);
+            prop_assert_eq!(nal_units(Codec::H264, &packets).unwrap(), nals);
         }
 
         #[test]
         fn any_payloads_are_units_or_an_error(payloads in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..40), 0..8)) {
             let packets: Vec<_> = payloads.iter().map(|payload| packet(payload)).collect();
-            if let Ok(nals) = nal_units(&packets) {
+            if let Ok(nals) = nal_units(Codec::H264, &packets) {
                 prop_assert!(nals.iter().all(|nal| !nal.is_empty()));
             }
         }
