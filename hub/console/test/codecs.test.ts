@@ -26,7 +26,7 @@ test("every name that a camera's sound may have is placed", () => {
 
 test("a tile says whether its camera can be heard", () => {
   const camera = (codec: string | null, audio: string | null): Parameters<typeof hearing>[0] => ({
-    tiers: [{ tier: "sub", codec, audio_codec: audio, b_frames: false, state: "warm", viewers: 0, warm: true }],
+    tiers: [{ tier: "sub", codec, audio_codec: audio, b_frames: false, state: "warm", viewers: 0, warm: true, protocols: [] }],
   });
   const by = (protocol: string) => ({ tier: "sub", protocol });
   assert.equal(hearing(camera(null, null), by("webrtc")).kind, "possible");

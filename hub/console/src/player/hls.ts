@@ -11,11 +11,15 @@ const OVER: ReadonlySet<number> = new Set([401, 403, 404, 410]);
 /** The node holds requests back while a camera is silent; as long as it does so it is taken for alive. In ms. */
 const HELD_FOR_MS = 12_000;
 const LIFE_EVERY_MS = 1_000;
+/** A first request that is held this long is in the hands of a node that waits for the camera, ms. */
+const ACCEPTED_AFTER_MS = 2_000;
 /** A decoder that trips again within this of its last fall is not picked up again, ms. */
 const RECOVER_EVERY_MS = 30_000;
 /** A player this far behind where it should be does not run but jump, s. */
 const JUMP_ABOVE_S = 4;
 const JUMP_EVERY_MS = 5_000;
+/** A stream begun anew is taken up anew at most this often, ms. */
+const REOPEN_EVERY_MS = 5_000;
 
 const SESSION_OVER: Reason = { code: "session-over", text: "The media node ended the session" };
 const UNREACHABLE: Reason = { code: "media-unreachable", text: "The media node cannot be reached from here" };
@@ -44,10 +48,12 @@ export class HlsConnection implements Connection {
   #sound: boolean;
   #stamp: Stamp | undefined;
   #resource: string | undefined;
+  #opened = false;
   #up = false;
   #closed = false;
   #answeredAt = performance.now();
   #faltering = false;
+  #reopenedAt = -Infinity;
   #recoveredAt = -Infinity;
   #jumpedAt = performance.now();
   #seen: { readonly frames: number; readonly at: number } | undefined;
@@ -104,7 +110,7 @@ export class HlsConnection implements Connection {
     this.#closed = true;
     clearInterval(this.#ticker);
     // Destroying it now would take the last picture away, if it has shown one.
-    if (this.#up) this.#hls?.stopLoad();
+    if (this.#opened) this.#hls?.stopLoad();
     else this.letGo();
     if (tell && this.#resource !== undefined) {
       void fetch(this.#resource, { method: "DELETE", keepalive: true, credentials: "omit" }).catch(() => undefined);
@@ -116,7 +122,7 @@ export class HlsConnection implements Connection {
     const { Events } = Hls;
     const hls = new Hls(hlsSettings(this.#line.session.protocol === "ll-hls"));
     this.#hls = hls;
-    hls.on(Events.MANIFEST_LOADED, (_event, { levels }) => { this.#opened(hls, levels[0]?.url); });
+    hls.on(Events.MANIFEST_LOADED, (_event, { levels }) => { this.#open(hls, levels[0]?.url); });
     hls.on(Events.LEVEL_LOADED, () => { this.#answered(false); });
     hls.on(Events.FRAG_BUFFERED, () => { this.#answered(true); });
     hls.on(Events.ERROR, (_event, data) => { this.#failed(Hls, data); });
@@ -131,16 +137,22 @@ export class HlsConnection implements Connection {
   }
 
   /** The node opened the session: its playlists lie below a secret that alone ends it. */
-  #opened(hls: HlsType, playlist: string | undefined): void {
+  #open(hls: HlsType, playlist: string | undefined): void {
     if (this.#closed) return;
     this.#resource = resource(playlist, this.#address());
+    this.#accepted();
     this.#answered(false);
-    if (this.#up) return;
-    this.#up = true;
+    if (this.#opened) return;
+    this.#opened = true;
     this.#line.events.taking();
     hls.attachMedia(this.#line.video);
-    this.#line.events.up();
     this.#line.events.shown();
+  }
+
+  #accepted(): void {
+    if (this.#up) return;
+    this.#up = true;
+    this.#line.events.up();
   }
 
   #answered(media: boolean): void {
@@ -151,6 +163,7 @@ export class HlsConnection implements Connection {
 
   #tick(): void {
     const silent = performance.now() - this.#answeredAt;
+    if (this.#hls && !this.#faltering && silent > ACCEPTED_AFTER_MS) this.#accepted();
     if (this.#up && !this.#faltering && silent < HELD_FOR_MS) this.#line.events.life(false);
     this.#keepNear();
   }
@@ -169,17 +182,37 @@ export class HlsConnection implements Connection {
 
   #failed(Hls: typeof HlsType, data: ErrorData): void {
     if (this.#closed) return;
-    const { ErrorTypes, ErrorDetails } = Hls;
+    if (data.type === Hls.ErrorTypes.NETWORK_ERROR) this.#unanswered(Hls, data);
+    else if (data.fatal) this.#undecoded(Hls, data);
+  }
+
+  #unanswered(Hls: typeof HlsType, data: ErrorData): void {
     const status = data.response?.code;
-    if (data.type === ErrorTypes.NETWORK_ERROR) this.#faltering = true;
-    // A session that is over stays over; hls.js would try again for seconds.
-    const over = status !== undefined && OVER.has(status) && data.details !== ErrorDetails.FRAG_LOAD_ERROR;
-    if (!data.fatal && !over) return;
-    if (data.type === ErrorTypes.NETWORK_ERROR) {
-      this.#down({ reason: networkReason(status, data.networkDetails), after: "again" });
-    } else if (UNFIT.has(data.details)) {
+    const told = toldBy(data.networkDetails);
+    if (status === UNAVAILABLE) {
+      // The node is there; it waits for the camera.
+      this.#answered(false);
+    } else {
+      this.#faltering = true;
+    }
+    if (told.code === "run-ended" && performance.now() - this.#reopenedAt > REOPEN_EVERY_MS) {
+      // The camera's stream was begun anew: the session goes on under other addresses.
+      this.#reopenedAt = performance.now();
+      this.#hls?.loadSource(this.#address());
+      return;
+    }
+    // A session that is over stays over; hls.js would try again for seconds. A part alone may have left the window.
+    const over = status !== undefined && OVER.has(status) && data.details !== Hls.ErrorDetails.FRAG_LOAD_ERROR;
+    const unfit = status !== undefined && UNFIT_STATUSES.has(status);
+    if (!data.fatal && !over && !unfit) return;
+    const other = this.#line.session.fallbacks.length > 0 ? "elsewhere" : "never";
+    this.#down({ reason: networkReason(status, told), after: unfit ? other : "again" });
+  }
+
+  #undecoded(Hls: typeof HlsType, data: ErrorData): void {
+    if (UNFIT.has(data.details)) {
       this.#down({ reason: UNSUPPORTED, after: "elsewhere" });
-    } else if (data.type === ErrorTypes.MEDIA_ERROR && performance.now() - this.#recoveredAt > RECOVER_EVERY_MS) {
+    } else if (data.type === Hls.ErrorTypes.MEDIA_ERROR && performance.now() - this.#recoveredAt > RECOVER_EVERY_MS) {
       this.#recoveredAt = performance.now();
       this.#hls?.recoverMediaError();
     } else {
@@ -198,8 +231,17 @@ export class HlsConnection implements Connection {
 /** Ends that say that this browser has no decoder for the stream. */
 const UNFIT: ReadonlySet<string> = new Set(["manifestIncompatibleCodecsError", "bufferAddCodecError", "bufferIncompatibleCodecsError"]);
 
-function networkReason(status: number | undefined, details: unknown): Reason {
-  const told = details instanceof XMLHttpRequest && (details.responseType === "" || details.responseType === "text") ? problemIn(details.responseText) : {};
+/** Statuses that say that this stream is not for this browser. */
+const UNFIT_STATUSES: ReadonlySet<number> = new Set([406, 415, 422]);
+const UNAVAILABLE = 503;
+
+/** The problem in an answer, where it is text. */
+function toldBy(details: unknown): Partial<Reason> {
+  if (!(details instanceof XMLHttpRequest) || (details.responseType !== "" && details.responseType !== "text")) return {};
+  return problemIn(details.responseText);
+}
+
+function networkReason(status: number | undefined, told: Partial<Reason>): Reason {
   if (status === 401 || status === 403) return { code: "token-refused", text: told.text ?? "The media node did not accept the session" };
   if (status !== undefined && OVER.has(status)) return { ...SESSION_OVER, ...told };
   if (status === undefined || status === 0) return UNREACHABLE;

@@ -42,7 +42,8 @@ export function hlsSettings(lowLatency: boolean): Partial<HlsConfig> {
     enableIMSC1: false,
     enableCEA708Captions: false,
     manifestLoadPolicy: policy(2, 500),
-    playlistLoadPolicy: policy(3, 300),
+    // Held requests come back empty-handed every nine seconds while a camera is silent; the player sees to the rest.
+    playlistLoadPolicy: policy(6, 300),
     fragLoadPolicy: policy(3, 300),
   };
 }
