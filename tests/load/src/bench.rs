@@ -1,3 +1,4 @@
+mod hls;
 mod plan;
 mod table;
 
@@ -17,7 +18,7 @@ pub(crate) struct Args {
     /// Where logs, bench.json and bench.md go
     #[arg(long, default_value = "target/bench")]
     dir: PathBuf,
-    /// Only these sections: start, cold, viewers, edge, idle
+    /// Only these sections: start, cold, viewers, hls, edge, idle
     #[arg(long, value_delimiter = ',')]
     only: Vec<Section>,
     /// Fewer repetitions and viewers, for a first look

@@ -37,11 +37,19 @@ impl Hub {
     /// # Errors
     /// When the hub refuses, in its words.
     pub async fn play(&self, camera: &str, tier: &str) -> Result<Grant> {
+        self.play_by(camera, tier, "webrtc").await
+    }
+
+    /// Asks to watch `camera` by `protocol`: `webrtc`, `ll-hls` or `hls`.
+    ///
+    /// # Errors
+    /// When the hub refuses, in its words.
+    pub async fn play_by(&self, camera: &str, tier: &str, protocol: &str) -> Result<Grant> {
         let wish = json!({
             "cameras": [{
                 "id": camera,
                 "latency_class": "interactive",
-                "protocol": "webrtc",
+                "protocol": protocol,
                 "tier": tier,
                 "tile": { "width": 640, "height": 360 },
             }],
@@ -87,7 +95,16 @@ impl Hub {
         Ok((body, location.context("201 without a Location")?))
     }
 
-    /// Ends a session.
+    /// Ends a session by its id.
+    ///
+    /// # Errors
+    /// When no answer comes.
+    pub async fn close(&self, session: &str) -> Result<StatusCode> {
+        let url = format!("{}/api/v1/sessions/{session}", self.base);
+        Ok(self.http.delete(url).bearer_auth(&self.token).send().await?.status())
+    }
+
+    /// Ends a session by its WHEP resource.
     ///
     /// # Errors
     /// When no answer comes.

@@ -2,6 +2,7 @@
 
 mod bench;
 mod engine;
+mod llhls;
 mod whep;
 
 use std::process::ExitCode;
@@ -20,6 +21,8 @@ struct Cli {
 enum Command {
     /// Watch one camera with many WebRTC viewers
     Whep(whep::Args),
+    /// Watch one camera with many viewers of low-latency HLS
+    Hls(llhls::Args),
     /// Measure a whole Sluice: hub, edge and virtual cameras beside this program
     Bench(bench::Args),
     /// Measure the WebRTC engine alone, in this process
@@ -32,6 +35,7 @@ async fn main() -> ExitCode {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let done = match Cli::parse().command {
         Command::Whep(args) => whep::run(args).await,
+        Command::Hls(args) => llhls::run(args).await,
         Command::Bench(args) => bench::run(args).await,
         Command::Engine(args) => engine::run(args).await,
     };

@@ -17,6 +17,8 @@ pub(crate) enum Section {
     Cold,
     /// What viewers cost at the hub
     Viewers,
+    /// What viewers of low-latency HLS cost at the hub
+    Hls,
     /// What cameras cost at the edge
     Edge,
     /// What flows when nobody watches
@@ -32,13 +34,15 @@ pub(crate) struct Site {
 }
 
 impl Section {
-    pub(crate) const ALL: [Self; 5] = [Self::Start, Self::Cold, Self::Viewers, Self::Edge, Self::Idle];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Start, Self::Cold, Self::Viewers, Self::Hls, Self::Edge, Self::Idle];
 
     pub(crate) fn title(self) -> &'static str {
         match self {
             Self::Start => "warm starts",
             Self::Cold => "cold starts",
             Self::Viewers => "viewers",
+            Self::Hls => "viewers of low-latency HLS",
             Self::Edge => "edge",
             Self::Idle => "idle",
         }
@@ -50,6 +54,7 @@ pub(crate) async fn measure(site: &Site, section: Section) -> Result<Vec<Row>> {
         Section::Start => starts(site).await,
         Section::Cold => cold(site).await,
         Section::Viewers => viewers(site).await,
+        Section::Hls => super::hls::measure(site).await,
         Section::Edge => edge(site).await,
         Section::Idle => idle(site).await,
     }
@@ -183,7 +188,7 @@ async fn idle(site: &Site) -> Result<Vec<Row>> {
 }
 
 impl Site {
-    async fn start(&self, cameras: usize, camsim: &[&str]) -> Result<(Demo, Hub)> {
+    pub(crate) async fn start(&self, cameras: usize, camsim: &[&str]) -> Result<(Demo, Hub)> {
         let dir = self.dir.join("demo");
         if dir.exists() {
             std::fs::remove_dir_all(&dir)?;
@@ -209,7 +214,7 @@ impl Site {
         Crowd { ramp, viewers, every: EVERY, pid: None }
     }
 
-    fn pick<T>(&self, whole: T, quick: T) -> T {
+    pub(crate) fn pick<T>(&self, whole: T, quick: T) -> T {
         if self.quick { quick } else { whole }
     }
 
