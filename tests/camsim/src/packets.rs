@@ -106,7 +106,8 @@ impl RtpStream {
         out.put_u16(6);
         out.put_u32(self.ssrc);
         out.put_u32((millis.div_euclid(1_000) + NTP_OFFSET_S) as u32);
-        out.put_u32((millis.rem_euclid(1_000) as u64 * (1 << 32) / 1_000) as u32);
+        // Rounded up: who cuts it back to milliseconds finds the same.
+        out.put_u32((millis.rem_euclid(1_000) as u64 * (1 << 32)).div_ceil(1_000) as u32);
         out.put_u32(timestamp);
         out.put_u32(self.packets);
         out.put_u32(self.octets);

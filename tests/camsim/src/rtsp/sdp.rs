@@ -56,27 +56,22 @@ fn format_line(camera: &CameraState, number: u8, parameters: &str) -> String {
 }
 
 fn video(sets: &ParameterSetUnits, told: ParameterSets) -> String {
-    let in_sdp = told != ParameterSets::InBand;
-    let coded = |set: &[u8]| STANDARD.encode(set);
-    match &sets.vps {
-        None => {
-            let profile = hex::encode_upper(&sets.sps[1..4]);
-            let sprop = in_sdp
-                .then(|| format!(";sprop-parameter-sets={},{}", coded(&sets.sps), coded(&sets.pps)))
-                .unwrap_or_default();
-            format!("packetization-mode=1;profile-level-id={profile}{sprop}")
-        }
+    let (sps, pps) = (STANDARD.encode(&sets.sps), STANDARD.encode(&sets.pps));
+    let (profile, sets) = match &sets.vps {
+        None => (
+            format!("packetization-mode=1;profile-level-id={}", hex::encode_upper(&sets.sps[1..4])),
+            format!(";sprop-parameter-sets={sps},{pps}"),
+        ),
         Some(vps) => {
             let [profile, level] = profile_and_level(&sets.sps);
-            let sprop = in_sdp
-                .then(|| {
-                    let (sps, pps) = (coded(&sets.sps), coded(&sets.pps));
-                    format!(";sprop-vps={};sprop-sps={sps};sprop-pps={pps}", coded(vps))
-                })
-                .unwrap_or_default();
-            format!("profile-id={profile};level-id={level}{sprop}")
+            let vps = STANDARD.encode(vps);
+            (
+                format!("profile-id={profile};level-id={level}"),
+                format!(";sprop-vps={vps};sprop-sps={sps};sprop-pps={pps}"),
+            )
         }
-    }
+    };
+    if told == ParameterSets::InBand { profile } else { profile + &sets }
 }
 
 /// From the profile_tier_level at the beginning of an SPS: H.265 §7.3.2.2, §7.3.3.

@@ -12,7 +12,7 @@ use sluice_runtime::Clock;
 use crate::support::camsim;
 
 /// Runs a program at most 60 s; `None`, said loudly, when it is not installed.
-async fn run(program: &'static str, arguments: &[&str]) -> Option<Output> {
+pub(crate) async fn run(program: &'static str, arguments: &[&str]) -> Option<Output> {
     let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
     let output = tokio::task::spawn_blocking(move || {
         Command::new("timeout").args(["60", program]).args(arguments).output()
@@ -144,10 +144,10 @@ async fn gstreamer_plays_a_digest_camera() {
 }
 
 /// To the person who runs the tests: written past the harness, which keeps what a passing test prints.
-fn say(text: &str) {
+pub(crate) fn say(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
-fn text(bytes: &[u8]) -> String {
+pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends there")]
 
 mod clients;
+mod codecs;
 mod faults;
+mod lines;
 mod sessions;
 mod support;

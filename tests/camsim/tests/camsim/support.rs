@@ -43,6 +43,8 @@ pub(crate) struct Client {
     buffer: Vec<u8>,
     url: String,
     sequence: u32,
+    /// What SETUP is for.
+    pub(crate) track: &'static str,
     pub(crate) session: Option<String>,
 }
 
@@ -64,6 +66,8 @@ pub(crate) struct Rtp {
     pub(crate) unit: u8,
     /// Bytes of payload.
     pub(crate) size: usize,
+    pub(crate) ssrc: u32,
+    pub(crate) payload: Vec<u8>,
 }
 
 impl Client {
@@ -73,7 +77,7 @@ impl Client {
 
     pub(crate) async fn to(addr: String, url: String) -> Self {
         let stream = TcpStream::connect(addr).await.unwrap();
-        Self { stream, buffer: Vec::new(), url, sequence: 0, session: None }
+        Self { stream, buffer: Vec::new(), url, sequence: 0, track: "/track1", session: None }
     }
 
     pub(crate) async fn send(&mut self, bytes: &[u8]) {
@@ -85,7 +89,7 @@ impl Client {
         self.sequence += 1;
         let session =
             self.session.as_ref().map(|session| format!("Session: {session}\r\n")).unwrap_or_default();
-        let path = if method == "SETUP" { "/track1" } else { "" };
+        let path = if method == "SETUP" { self.track } else { "" };
         let request = format!(
             "{method} {}{path} RTSP/1.0\r\nCSeq: {}\r\n{session}{headers}\r\n",
             self.url, self.sequence
@@ -103,14 +107,29 @@ impl Client {
         }
     }
 
-    /// SETUP and PLAY; both must be granted.
+    /// SETUP and PLAY of the pictures; both must be granted.
     pub(crate) async fn play(&mut self) {
-        let (status, text) = self.ask("SETUP", "Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n").await;
+        self.set_up("Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n").await;
+        let (status, text) = self.ask("PLAY", "").await;
+        assert_eq!(status, 200, "{text}");
+    }
+
+    /// The same with sound on channel 2.
+    pub(crate) async fn play_both(&mut self) {
+        self.set_up("Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n").await;
+        self.track = "/track2";
+        self.set_up("Transport: RTP/AVP/TCP;unicast;interleaved=2-3\r\n").await;
+        let (status, text) = self.ask("PLAY", "").await;
+        assert_eq!(status, 200, "{text}");
+    }
+
+    /// SETUP, which must be granted; its answer.
+    pub(crate) async fn set_up(&mut self, transport: &str) -> String {
+        let (status, text) = self.ask("SETUP", transport).await;
         assert_eq!(status, 200, "{text}");
         let session = text.lines().find_map(|line| line.strip_prefix("Session: ")).unwrap();
         self.session = session.split(';').next().map(str::to_owned);
-        let (status, text) = self.ask("PLAY", "").await;
-        assert_eq!(status, 200, "{text}");
+        text
     }
 
     /// The next RTP packet; anything else is skipped. `None` when the connection closes.
@@ -177,8 +196,8 @@ pub(crate) fn is_key(picture: &[Rtp]) -> bool {
     picture.iter().any(|packet| packet.unit == 5)
 }
 
-fn rtp(bytes: &[u8]) -> Rtp {
-    assert_eq!((bytes[0], bytes[1] & 0x7F), (0x80, 96));
+pub(crate) fn rtp(bytes: &[u8]) -> Rtp {
+    assert_eq!(bytes[0], 0x80);
     let kind = bytes[12] & 0x1F;
     Rtp {
         sequence: u16::from_be_bytes([bytes[2], bytes[3]]),
@@ -186,5 +205,7 @@ fn rtp(bytes: &[u8]) -> Rtp {
         marker: bytes[1] & 0x80 != 0,
         unit: if kind == 28 { bytes[13] & 0x1F } else { kind },
         size: bytes.len() - 12,
+        ssrc: u32::from_be_bytes([bytes[8], bytes[9], bytes[10], bytes[11]]),
+        payload: bytes[12..].to_vec(),
     }
 }
