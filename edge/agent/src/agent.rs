@@ -2,14 +2,12 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use sluice_edge_camera::{
-    Cameras, CamerasConfig,
-    ledger::{Ledger, LedgerError},
-};
+use sluice_edge_camera::ledger::{Ledger, LedgerError};
 use sluice_edge_uplink::{Catalogue, Uplink, UplinkConfig, UplinkError};
 use sluice_ids::{CameraId, Tier};
+use sluice_pulls::{Pulls, PullsConfig};
 use sluice_runtime::{Clock, TaskScope};
-use sluice_source::Source;
+use sluice_source::{Source, SourceMetrics};
 use sluice_telemetry::Metrics;
 use tokio::net::TcpListener;
 
@@ -71,8 +69,9 @@ impl Agent {
 
         // Cameras get the desired state of last time at once: a site plays on while the hub is away.
         let cameras_config =
-            CamerasConfig { ring_bytes: config.cameras.ring_bytes, seal_key: seal_key.clone() };
-        let cameras = Cameras::spawn(&scope, clock, cameras_config, &metrics);
+            PullsConfig { ring_bytes: config.cameras.ring_bytes, seal_key: seal_key.clone() };
+        let of_sources = metrics.register("edge", SourceMetrics::register);
+        let cameras = Pulls::spawn(&scope, clock, cameras_config, of_sources);
         let keeper = Keeper::begin(cameras.clone(), ledger, kept.as_deref());
 
         let uplink_config = UplinkConfig {
@@ -127,7 +126,7 @@ impl Agent {
 }
 
 /// What the uplink may forward: the edge's rooms do not see each other.
-struct CameraCatalogue(Cameras);
+struct CameraCatalogue(Pulls);
 
 impl Catalogue for CameraCatalogue {
     fn source(&self, camera: CameraId, tier: Tier) -> Option<Source> {

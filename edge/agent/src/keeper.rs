@@ -2,8 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use sluice_edge_camera::{Cameras, ledger::Ledger};
+use sluice_edge_camera::ledger::Ledger;
 use sluice_edge_uplink::Uplink;
+use sluice_pulls::Pulls;
 use sluice_runtime::Shutdown;
 use sluice_wire::control::{Desired, Reported};
 use tokio::{select, sync::watch, task::spawn_blocking};
@@ -15,7 +16,7 @@ pub(crate) const LEDGER: &str = "desired";
 
 /// Owns the ledger.
 pub(crate) struct Keeper {
-    cameras: Cameras,
+    cameras: Pulls,
     ledger: Option<Ledger>,
     kept: watch::Sender<Kept>,
 }
@@ -33,7 +34,7 @@ const HEALTH_EVERY: Duration = Duration::from_secs(30);
 
 impl Keeper {
     /// Puts the document of last time in force.
-    pub(crate) fn begin(cameras: Cameras, ledger: Ledger, document: Option<&[u8]>) -> Self {
+    pub(crate) fn begin(cameras: Pulls, ledger: Ledger, document: Option<&[u8]>) -> Self {
         let desired = document.and_then(|bytes| match serde_json::from_slice::<Desired>(bytes) {
             Ok(desired) => Some(Arc::new(desired)),
             Err(error) => {
@@ -42,7 +43,7 @@ impl Keeper {
             }
         });
         if let Some(desired) = &desired {
-            cameras.apply(desired);
+            cameras.apply(&desired.cameras);
         }
         let (kept, _) = watch::channel(Kept { desired, failed: false });
         Self { cameras, ledger: Some(ledger), kept }
@@ -74,7 +75,7 @@ impl Keeper {
         if !failed && self.kept.borrow().desired.as_ref() == Some(&desired) {
             return;
         }
-        self.cameras.apply(&desired);
+        self.cameras.apply(&desired.cameras);
         let failed = !self.store(Arc::clone(&desired)).await;
         tracing::info!(
             generation = desired.generation,

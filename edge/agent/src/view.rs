@@ -1,6 +1,6 @@
 use std::{net::SocketAddr, time::Instant};
 
-use sluice_edge_camera::Cameras;
+use sluice_pulls::Pulls;
 use sluice_edge_uplink::UplinkStatus;
 use sluice_ids::{DeviceId, UnixMillis};
 use sluice_runtime::{Clock, TaskScope};
@@ -23,7 +23,7 @@ pub(crate) struct View {
     pub(crate) certificate_ends: UnixMillis,
     pub(crate) scope: TaskScope,
     pub(crate) metrics: Metrics,
-    pub(crate) cameras: Cameras,
+    pub(crate) cameras: Pulls,
     pub(crate) uplink: watch::Receiver<UplinkStatus>,
     pub(crate) kept: watch::Receiver<Kept>,
 }

@@ -14,8 +14,9 @@ mod tests;
 ///
 /// QUIC cannot forget what it was handed without leaving a hole, so it is handed no more than the congestion
 /// window takes, about one round trip. The rest waits here: first class first, in a class key frames first,
-/// then the oldest. When a flow is late, everything up to its newest key frame is given up in one piece, and
-/// told as one gap; never one picture out of the middle, because the ones behind it would not decode.
+/// and sound first, then the oldest. When a flow of pictures is late, everything up to its newest key frame is given
+/// up in one piece, and told as one gap; never one picture out of the middle, because the ones behind it would not
+/// decode. Of sound, whose units stand alone, only what is late is given up.
 #[derive(Debug)]
 pub(crate) struct Outbox {
     flows: BTreeMap<FlowId, Flow>,
@@ -40,6 +41,8 @@ pub(crate) struct Numbered {
     pub(crate) epoch: Option<u32>,
     /// It comes out of memory, and may wait longer.
     pub(crate) cached: bool,
+    /// It is sound: no other unit needs it.
+    pub(crate) sound: bool,
 }
 
 impl Numbered {
@@ -79,6 +82,7 @@ pub(crate) enum Output {
 #[derive(Debug, Default)]
 struct Flow {
     class: u8,
+    sound: bool,
     queue: VecDeque<Queued>,
     /// Everything up to the next key frame is given up.
     starved: bool,
@@ -171,7 +175,7 @@ impl Outbox {
     fn queue(&mut self, now: Instant, id: FlowId, class: u8, mut unit: Numbered) {
         let late = now + if unit.cached { self.patience + CACHED } else { self.patience };
         let flow = self.flows.entry(id).or_default();
-        flow.class = class;
+        (flow.class, flow.sound) = (class, unit.sound);
         if flow.starved && unit.unit.key.is_none() {
             self.cut += 1;
             let gap = Output::Gap { flow: id, from: unit.first_sequence, to: unit.last_sequence() };
@@ -250,7 +254,34 @@ impl Outbox {
         late.sort_unstable();
         late.dedup();
         for id in late {
-            self.cut_flow(now, id);
+            let sound = self.flows.get(&id).is_some_and(|flow| flow.sound);
+            if sound { self.cut_sound(now, id) } else { self.cut_flow(now, id) }
+        }
+    }
+
+    /// Gives up what is late of a flow, and nothing else.
+    fn cut_sound(&mut self, now: Instant, id: FlowId) {
+        let late = |flying: &Flying| flying.flow == id && flying.late <= now;
+        let mut ids: Vec<u64> =
+            self.flying.iter().filter(|(_, flying)| late(flying)).map(|(id, _)| *id).collect();
+        ids.sort_unstable();
+        for flying in ids {
+            self.orders.push_back(Output::Cancel { id: flying });
+            if let Some(Flying { first, last, .. }) = self.flying.get(&flying) {
+                self.orders.push_back(Output::Gap { flow: id, from: *first, to: *last });
+            }
+            self.land(flying);
+            self.cut += 1;
+        }
+        let Some(flow) = self.flows.get_mut(&id) else { return };
+        let count = flow.queue.iter().take_while(|queued| queued.late <= now).count();
+        let dropped: Vec<Queued> = flow.queue.drain(..count).collect();
+        flow.keep_epoch(&dropped);
+        self.cut += dropped.len() as u64;
+        self.queued_bytes -= dropped.iter().map(|queued| queued.unit.unit.size).sum::<usize>();
+        if let (Some(first), Some(last)) = (dropped.first(), dropped.last()) {
+            let (from, to) = (first.unit.first_sequence, last.unit.last_sequence());
+            self.orders.push_back(Output::Gap { flow: id, from, to });
         }
     }
 
@@ -267,12 +298,7 @@ impl Outbox {
             None => flow.queue.drain(..).collect(),
         };
         self.cut += dropped.len() as u64;
-        if let Some(epoch) = dropped.iter().rev().find_map(|queued| queued.unit.epoch) {
-            match flow.queue.front_mut() {
-                Some(next) => next.unit.epoch = next.unit.epoch.or(Some(epoch)),
-                None => flow.untold = Some(epoch),
-            }
-        }
+        flow.keep_epoch(&dropped);
         self.queued_bytes -= dropped.iter().map(|queued| queued.unit.unit.size).sum::<usize>();
         let first =
             flew.map(|(first, _)| first).or_else(|| dropped.first().map(|queued| queued.unit.first_sequence));
@@ -294,11 +320,23 @@ impl Outbox {
     }
 }
 
-/// Larger goes first: class, then key frames, then age.
+impl Flow {
+    /// An epoch whose first unit was given up begins with the next that is sent.
+    fn keep_epoch(&mut self, dropped: &[Queued]) {
+        if let Some(epoch) = dropped.iter().rev().find_map(|queued| queued.unit.epoch) {
+            match self.queue.front_mut() {
+                Some(next) => next.unit.epoch = next.unit.epoch.or(Some(epoch)),
+                None => self.untold = Some(epoch),
+            }
+        }
+    }
+}
+
+/// Larger goes first: class, then key frames and sound (little, and worth nothing late), then age.
 fn priority(epoch: Instant, class: u8, queued: &Queued) -> i32 {
     let age = queued.at.saturating_duration_since(epoch).as_millis() as i64 & AGE_MASK;
-    let key = i64::from(queued.unit.unit.key.is_some()) << 26;
-    let priority = (i64::from(class.min(7)) << 27) + key + (AGE_MASK - age);
+    let first = i64::from(queued.unit.unit.key.is_some() || queued.unit.sound) << 26;
+    let priority = (i64::from(class.min(7)) << 27) + first + (AGE_MASK - age);
     i32::try_from(priority).unwrap_or(i32::MAX - 1)
 }
 

@@ -1,4 +1,5 @@
-//! The links to edges, as feeds: a [`FeedStream`] goes on over any number of links of its device.
+//! The links to edges, as feeds: a [`FeedStream`] goes on over any number of links of its device. A camera that the
+//! node pulls itself ([`pull`](crate::pull)) gives the same stream.
 //!
 //! ```text
 //! MediaLink ─▶ link task: subscribe, started, clock ─┐ per flow: Release (in order, holes named)
@@ -17,8 +18,10 @@ use sluice_ids::{CameraId, DeviceId, Tier};
 use sluice_media::AccessUnit;
 use sluice_runtime::{Clock, TaskScope};
 use sluice_telemetry::Metrics;
-use sluice_wire::node::Assignment;
+use sluice_wire::node::{Assignment, Puller};
 use tokio::sync::{mpsc, watch};
+
+use crate::pull::NodePull;
 
 mod clock;
 mod feed_stream;
@@ -28,13 +31,22 @@ mod owner;
 mod release;
 
 pub use feed_stream::FeedStream;
+pub(crate) use feed_stream::Raw;
 pub use sluice_wire::media::Line as LineInfo;
 
 use owner::{Command, Owner};
 
-/// Which device may announce which camera.
+/// Who pulls which camera, and may announce it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Assignments(HashMap<CameraId, Assignment>);
+
+/// Where feeds come from.
+pub struct Supply {
+    /// Edges that have just connected.
+    pub links: mpsc::Receiver<MediaLink>,
+    /// The cameras that the node pulls itself, if it does.
+    pub pull: Option<NodePull>,
+}
 
 /// The handle to all feeds of this node.
 #[derive(Debug, Clone)]
@@ -78,13 +90,13 @@ pub enum FeedEvent {
 pub fn spawn(
     scope: &TaskScope,
     clock: Clock,
-    links: mpsc::Receiver<MediaLink>,
+    supply: Supply,
     assignments: watch::Receiver<Arc<Assignments>>,
     metrics: &Metrics,
 ) -> Tunnels {
     let (commands, inbox) = mpsc::channel(COMMANDS);
-    let owner = Owner::new(scope, clock, inbox, assignments, metrics);
-    scope.spawn("tunnels", owner.run(links));
+    let owner = Owner::new(scope, clock, inbox, (supply.pull, assignments), metrics);
+    scope.spawn("tunnels", owner.run(supply.links));
     Tunnels { commands }
 }
 
@@ -103,13 +115,13 @@ impl Assignments {
         Self(list.iter().map(|assigned| (assigned.camera, assigned.clone())).collect())
     }
 
-    /// The device that pulls this camera, if it offers the tier.
-    pub(crate) fn device(&self, camera: CameraId, tier: Tier) -> Option<DeviceId> {
-        self.0.get(&camera).filter(|assigned| assigned.tiers.contains(&tier)).map(|assigned| assigned.device)
+    /// Who pulls this camera, if it offers the tier.
+    pub(crate) fn puller(&self, camera: CameraId, tier: Tier) -> Option<Puller> {
+        self.0.get(&camera).filter(|assigned| assigned.tiers.contains(&tier)).map(|assigned| assigned.puller)
     }
 
     pub(crate) fn may_announce(&self, device: DeviceId, camera: CameraId) -> bool {
-        self.0.get(&camera).is_some_and(|assigned| assigned.device == device)
+        self.0.get(&camera).is_some_and(|assigned| assigned.puller == Puller::Device(device))
     }
 }
 

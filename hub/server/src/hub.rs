@@ -188,8 +188,10 @@ fn start_node(
     let (keys, known_keys) = watch::channel(Arc::default());
     let (to, orders) = mpsc::channel(ORDERS);
     let (reports, from) = mpsc::channel(ORDERS);
-    let tunnels = tunnel::spawn(scope, clock, links, assigned, metrics);
-    let ports = Ports { orders, reports, tunnels, assignments, keys, engine: engine.clone(), engine_events };
+    let tunnels = tunnel::spawn(scope, clock, tunnel::Supply { links, pull: None }, assigned, metrics);
+    let (pulls, _) = watch::channel(Arc::default());
+    let ports =
+        Ports { orders, reports, tunnels, assignments, pulls, keys, engine: engine.clone(), engine_events };
     let relay = relay::spawn(scope, clock, ports, metrics);
     let front = Front { relay: relay.clone(), engine, keys: known_keys, origins, node, clock };
     Ok(Node { relay, front: front::router(front), port: NodePort { to, from } })

@@ -1,33 +1,45 @@
 //! From raw packets of one session to access units, with what they tell about the stream. Pure.
 
 use std::{
-    collections::VecDeque,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use bytes::{Bytes, BytesMut};
 use sluice_media::{
-    AccessUnit, Assembled, Assembler, GopRing, RtpError, RtpPacket, VideoDescription,
-    h264::{self, ParameterSets},
+    AccessUnit, Assembled, Assembler, Codec, RtpError, RtpPacket, SenderClock, audio::AudioConfig,
+    sender_report,
 };
 
-use crate::{presentation::Line, status::Status};
+use crate::{
+    presentation::Line,
+    status::{Sound, Status},
+};
+
+mod cache;
+mod picture;
+
+use cache::Cache;
+use picture::Picture;
 
 /// What one session has given so far.
 pub(crate) struct Intake {
-    clock_rate: u32,
-    arena: Arena,
-    assembler: Assembler,
-    sets: ParameterSets,
-    video: Option<VideoDescription>,
-    order: Order,
-    ring: GopRing,
-    ssrc: Option<u32>,
-    last_key: Option<i64>,
-    gop: Option<Duration>,
+    /// The one that a start begins with is the first.
+    lines: Vec<Taking>,
+    /// Of the lead, if it is video.
+    picture: Option<Picture>,
+    sound: Option<Sound>,
+    clock: SenderClock,
+    cache: Cache,
     meter: Meter,
     news: bool,
+}
+
+/// One line's packets on their way to units.
+struct Taking {
+    index: usize,
+    arena: Arena,
+    assembler: Assembler,
 }
 
 /// Rates over the last few seconds.
@@ -44,85 +56,102 @@ struct Meter {
 const METER_SPAN: Duration = Duration::from_secs(4);
 
 impl Intake {
-    /// `ring_bytes` bounds the cached group of pictures.
-    pub(crate) fn new(line: &Line, ring_bytes: usize) -> Self {
-        let sprop = line.parameter("sprop-parameter-sets").unwrap_or_default();
-        let sets = ParameterSets::from_sprop(sprop).unwrap_or_default();
-        let video = sets.describe().ok();
-        Self {
-            clock_rate: line.clock_rate,
-            arena: Arena::default(),
-            assembler: Assembler::new(line.clock_rate),
-            sets,
-            video,
-            order: Order::default(),
-            ring: GopRing::new(ring_bytes),
-            ssrc: None,
-            last_key: None,
-            gop: None,
+    /// Of the lines that are received, the lead first; `ring_bytes` bounds the cached group of pictures.
+    pub(crate) fn new<'a>(lines: impl Iterator<Item = &'a Line>, ring_bytes: usize) -> Self {
+        let mut intake = Self {
+            lines: Vec::new(),
+            picture: None,
+            sound: None,
+            clock: SenderClock::new(),
+            cache: Cache::new(ring_bytes),
             meter: Meter::default(),
             news: false,
+        };
+        for line in lines {
+            if let Some(codec) = Codec::named(&line.encoding) {
+                intake.add(codec, line);
+            }
+        }
+        intake
+    }
+
+    fn add(&mut self, codec: Codec, line: &Line) {
+        self.clock.line(line.index, line.clock_rate);
+        let assembler = Assembler::new(codec, line.clock_rate);
+        self.lines.push(Taking { index: line.index, arena: Arena::default(), assembler });
+        if codec.is_video() {
+            self.picture.get_or_insert_with(|| Picture::new(codec, line));
+        } else {
+            self.sound.get_or_insert_with(|| sound(codec, line));
         }
     }
 
-    /// Takes one packet, as it came.
-    pub(crate) fn push(&mut self, captured_at_ms: i64, raw: &[u8]) -> Result<(), RtpError> {
-        let packet = RtpPacket::parse(self.arena.keep(raw))?;
-        self.assembler.push(captured_at_ms, packet);
-        Ok(())
+    /// Takes one packet of a line, as it came. `false` if the line is not received.
+    pub(crate) fn push(&mut self, line: usize, at_ms: i64, raw: &[u8]) -> Result<bool, RtpError> {
+        let Some(taking) = self.lines.iter_mut().find(|taking| taking.index == line) else {
+            return Ok(false);
+        };
+        let packet = RtpPacket::parse(taking.arena.keep(raw))?;
+        taking.assembler.push(at_ms, packet);
+        Ok(true)
     }
 
-    /// The next unit, gap or epoch, already entered in ring and description.
+    /// Takes what the camera says of its clock.
+    pub(crate) fn rtcp(&mut self, line: usize, at_ms: i64, raw: &[u8]) {
+        if let Some(report) = sender_report(raw) {
+            self.clock.report(line, at_ms, &report);
+        }
+    }
+
+    /// The next unit, gap or epoch, already entered in cache and description.
     pub(crate) fn poll(&mut self, now: Instant) -> Option<Taken> {
-        Some(match self.assembler.poll()? {
-            Assembled::Unit(unit) => Taken::Unit(self.unit(now, unit)),
+        let (line, assembled) =
+            self.lines.iter_mut().find_map(|taking| Some((taking.index, taking.assembler.poll()?)))?;
+        let lead = self.is_lead(line);
+        Some(match assembled {
+            Assembled::Unit(unit) => Taken::Unit { line, unit: self.unit(now, line, unit) },
             Assembled::Gap { from, to } => {
-                // What is cached may refer to what is missing, and what follows surely does.
-                self.ring.clear();
-                Taken::Gap { from, to }
+                if lead {
+                    // What is cached may refer to what is missing, and what follows surely does.
+                    self.cache.clear();
+                }
+                Taken::Gap { line, from, to }
             }
-            Assembled::Epoch { ssrc, .. } => {
-                self.ring.clear();
-                self.last_key = None;
-                self.ssrc = Some(ssrc);
-                Taken::Epoch
+            Assembled::Epoch { .. } => {
+                if lead {
+                    self.cache.clear();
+                    self.picture.iter_mut().for_each(Picture::restart);
+                }
+                Taken::Epoch { line }
             }
         })
     }
 
-    fn unit(&mut self, now: Instant, unit: AccessUnit) -> Arc<AccessUnit> {
-        if unit.key.is_some() {
-            self.key(&unit);
+    /// Whether a start begins with this line: the picture, or the sound where there is none.
+    pub(crate) fn is_lead(&self, line: usize) -> bool {
+        self.lines.first().is_some_and(|lead| lead.index == line)
+    }
+
+    fn unit(&mut self, now: Instant, line: usize, mut unit: AccessUnit) -> Arc<AccessUnit> {
+        unit.captured_at_ms = self.clock.captured_ms(line, unit.captured_at_ms, unit.rtp_timestamp());
+        let lead = self.is_lead(line);
+        self.news |= self.meter.add(now, unit.size, lead);
+        if lead && let Some(picture) = &mut self.picture {
+            self.news |= picture.take(&unit);
         }
-        self.ssrc.get_or_insert_with(|| unit.ssrc());
-        self.news |= self.meter.add(now, unit.size) | self.order.look(&unit);
         let unit = Arc::new(unit);
-        self.ring.push(Arc::clone(&unit));
+        if lead {
+            self.cache.lead(line, Arc::clone(&unit));
+        } else {
+            self.cache.follow(line, Arc::clone(&unit));
+        }
         unit
     }
 
-    fn key(&mut self, unit: &AccessUnit) {
-        if let Some(ticks) = self.last_key.and_then(|last| u64::try_from(unit.timestamp - last).ok()) {
-            let micros = ticks.saturating_mul(1_000_000) / u64::from(self.clock_rate.max(1));
-            self.gop = Some(Duration::from_micros(micros));
-        }
-        self.last_key = Some(unit.timestamp);
-        let Ok(nals) = h264::nal_units(&unit.packets) else { return };
-        // Every one is looked at, so no `any`.
-        if nals.iter().filter(|nal| self.sets.observe(nal)).count() > 0 {
-            self.video = self.sets.describe().ok().or(self.video.take());
-            self.order = Order::default();
-            self.news = true;
-        }
-    }
-
-    pub(crate) fn ssrc(&self) -> u32 {
-        self.ssrc.unwrap_or_default()
-    }
-
-    /// From the last key frame to now; empty if the ring could not hold that much.
-    pub(crate) fn cached(&self) -> VecDeque<Arc<AccessUnit>> {
-        self.ring.snapshot().into()
+    /// From the last key frame to now, with the sound since then, each with its line; empty if the cache could not
+    /// hold that much.
+    pub(crate) fn cached(&self) -> Vec<(usize, Arc<AccessUnit>)> {
+        self.cache.snapshot()
     }
 
     /// Whether rates or description are new since the last question.
@@ -132,58 +161,47 @@ impl Intake {
 
     /// Enters what is known into `status`.
     pub(crate) fn describe(&self, status: &mut Status) {
-        status.video.clone_from(&self.video);
-        if let Some(video) = &mut status.video {
-            video.b_frames &= self.order.reorders;
-        }
-        status.gop = self.gop;
+        status.video = self.picture.as_ref().and_then(Picture::describe);
+        status.gop = self.picture.as_ref().and_then(Picture::gop);
+        status.sound.clone_from(&self.sound);
         status.bitrate_kbps = self.meter.bitrate_kbps;
-        status.fps = self.meter.fps;
-        status.ring_bytes = self.ring.bytes();
+        status.fps = if self.picture.is_some() { self.meter.fps } else { 0.0 };
+        status.ring_bytes = self.cache.bytes();
     }
 }
 
-/// One thing that came.
+/// One thing that came; `line` is its place in the presentation.
 pub(crate) enum Taken {
-    Unit(Arc<AccessUnit>),
+    Unit {
+        line: usize,
+        unit: Arc<AccessUnit>,
+    },
     /// Inclusive, in extended sequence numbers.
     Gap {
+        line: usize,
         from: u64,
         to: u64,
     },
     /// Sequence numbers and timestamps begin anew.
-    Epoch,
+    Epoch {
+        line: usize,
+    },
 }
 
-/// Whether pictures come in another order than shown. Parameter sets often leave it open, and most cameras that
-/// do so send no B slices: so it is believed when it is seen.
-#[derive(Debug, Default)]
-struct Order {
-    looked_at: u32,
-    reorders: bool,
-}
-
-impl Order {
-    /// An encoder that uses B slices does so within its first seconds.
-    const LOOK_AT: u32 = 300;
-
-    /// Whether it is known only now.
-    fn look(&mut self, unit: &AccessUnit) -> bool {
-        if self.reorders || self.looked_at >= Self::LOOK_AT {
-            return false;
-        }
-        self.looked_at += 1;
-        self.reorders = h264::has_b_slices(&unit.packets);
-        self.reorders
+/// What the SDP tells of a line of sound; some AAC tells the rest in its packets only.
+fn sound(codec: Codec, line: &Line) -> Sound {
+    match AudioConfig::from_line(codec, line.clock_rate, &line.fmtp) {
+        Ok(config) => Sound { codec, rate: config.sample_rate, channels: u32::from(config.channels) },
+        Err(_) => Sound { codec, rate: line.clock_rate, channels: 0 },
     }
 }
 
 impl Meter {
     /// Whether the rates are new.
-    fn add(&mut self, now: Instant, bytes: usize) -> bool {
+    fn add(&mut self, now: Instant, bytes: usize, lead: bool) -> bool {
         let since = *self.since.get_or_insert(now);
         self.bytes += bytes;
-        self.units += 1;
+        self.units += u32::from(lead);
         let span = now.saturating_duration_since(since);
         if span >= METER_SPAN {
             let seconds = span.as_secs_f64();
@@ -216,30 +234,4 @@ impl Arena {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn packets_share_chunks_and_keep_their_bytes() {
-        let mut arena = Arena::default();
-        let packets: Vec<Bytes> = (0u8..60).map(|n| arena.keep(&vec![n; 1200])).collect();
-        for (n, packet) in packets.iter().enumerate() {
-            assert!(packet.len() == 1200 && packet.iter().all(|byte| usize::from(*byte) == n));
-        }
-        assert_eq!(arena.keep(&vec![9; 60_000]).len(), 60_000);
-    }
-
-    #[test]
-    #[expect(clippy::disallowed_methods, reason = "an arbitrary beginning")]
-    fn rates_are_averages_of_some_seconds() {
-        let mut meter = Meter::default();
-        let start = Instant::now();
-        for n in 0..=100u32 {
-            meter.add(start + Duration::from_millis(40) * n, 5_000);
-        }
-        assert!(
-            (980..=1_020).contains(&meter.bitrate_kbps) && (24.5..=25.5).contains(&meter.fps),
-            "{meter:?}"
-        );
-    }
-}
+mod tests;

@@ -1,4 +1,4 @@
-//! The pull of one stream of one camera: RTSP over TCP, raw RTP in, access units out, on demand.
+//! The pull of one stream of one camera: RTSP, raw RTP in, access units of picture and sound out, on demand.
 //!
 //! ```text
 //! Off ─demand─▶ Opening ─first key─▶ Warm ⇄ Forwarding        Warm: the last GOP is in memory
@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Invariants: one RTSP session at most per [`Source`]; a subscriber receives nothing before a key frame,
-//! and after an overflow nothing before the next one; two refusals of one secret end all attempts
+//! and after an overflow nothing before the next one (a stream of sound alone starts anywhere); two refusals of one secret end all attempts
 //! until the settings change ([`AuthBreaker`]); credentials are never part of a URL, a log line or a status.
 
 mod intake;
@@ -24,7 +24,7 @@ mod task;
 
 pub use metrics::SourceMetrics;
 pub use presentation::{Line, LineKind, Presentation};
-pub use settings::{AuthBreaker, Credentials, Settings};
+pub use settings::{AuthBreaker, Credentials, Settings, Transport};
 pub use source::{Source, Start};
-pub use status::{Reason, ReasonCode, State, Status};
+pub use status::{Reason, ReasonCode, Sound, State, Status};
 pub use subscription::{Event, Subscription};

@@ -1,3 +1,5 @@
+use sluice_media::Codec;
+
 /// What a camera offers behind one URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Presentation {
@@ -5,6 +7,9 @@ pub struct Presentation {
     pub sdp: String,
     /// Its media lines that could be read, in the order of the SDP.
     pub lines: Vec<Line>,
+    /// Which of them are received, by their [`Line::index`]: the one that a start begins with is the first. Empty
+    /// before the session was set up.
+    pub received: Vec<usize>,
 }
 
 /// Video or sound.
@@ -34,20 +39,35 @@ pub struct Line {
 }
 
 impl Presentation {
-    /// The first video line, if there is one.
+    /// The video line that is received, or else the first one offered.
     #[must_use]
     pub fn video(&self) -> Option<&Line> {
-        self.lines.iter().find(|line| line.kind == LineKind::Video)
+        self.of_kind(LineKind::Video)
     }
 
-    /// The first audio line, if there is one.
+    /// The audio line that is received, or else the first one offered.
     #[must_use]
     pub fn audio(&self) -> Option<&Line> {
-        self.lines.iter().find(|line| line.kind == LineKind::Audio)
+        self.of_kind(LineKind::Audio)
+    }
+
+    /// The lines that are received, the one that a start begins with first.
+    pub fn received(&self) -> impl Iterator<Item = &Line> {
+        self.received.iter().filter_map(|index| self.lines.iter().find(|line| line.index == *index))
+    }
+
+    fn of_kind(&self, kind: LineKind) -> Option<&Line> {
+        self.received().chain(&self.lines).find(|line| line.kind == kind)
     }
 }
 
 impl Line {
+    /// How it is coded, if that can be delivered and fits its kind.
+    #[must_use]
+    pub fn codec(&self) -> Option<Codec> {
+        Codec::named(&self.encoding).filter(|codec| codec.is_video() == (self.kind == LineKind::Video))
+    }
+
     /// One parameter of `fmtp`, as in `sprop-parameter-sets`.
     #[must_use]
     pub fn parameter(&self, name: &str) -> Option<&str> {

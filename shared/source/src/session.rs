@@ -1,26 +1,26 @@
-//! One RTSP session: DESCRIBE, SETUP of the video line, PLAY, each with a limit of its own.
+//! One RTSP session: DESCRIBE, SETUP of the video and the audio line, PLAY, each with a limit of its own.
 
 use std::{future::Future, sync::Arc, time::Duration};
 
 use retina::client::{
-    Credentials as Login, Described, InitialSequenceNumberPolicy, PlayOptions, Playing, Session,
-    SessionGroup, SessionOptions, SetupOptions, TeardownPolicy, Transport, UnassignedChannelDataPolicy,
+    Credentials as Login, Described, InitialSequenceNumberPolicy, InitialTimestampPolicy, PlayOptions,
+    Playing, Session, SessionGroup, SessionOptions, SetupOptions, TcpTransportOptions, TeardownPolicy,
+    Transport as Carrier, UdpTransportOptions, UnassignedChannelDataPolicy,
 };
 use sluice_fault::{Class, Classed};
 
 use crate::{
     lifecycle::{Failure, Retry},
     presentation::{Line, LineKind, Presentation, fmtp, without_control},
-    settings::{AuthBreaker, Settings},
+    settings::{AuthBreaker, Settings, Transport},
     status::{Reason, ReasonCode},
 };
 
 /// A session that plays.
 pub(crate) struct Opened {
     pub(crate) session: Box<Session<Playing>>,
+    /// Names the lines that are received.
     pub(crate) presentation: Arc<Presentation>,
-    /// Which of the presentation's lines is pulled.
-    pub(crate) line: usize,
 }
 
 /// Why no session plays, and what the camera offered, if it came that far.
@@ -54,9 +54,9 @@ pub(crate) enum OpenError {
     Locked,
     #[error("the camera answers {step} with {status}")]
     Status { step: Step, status: u16 },
-    #[error("the stream has no video")]
-    NoVideo,
-    #[error("the camera sends {0}, of which only H264 can be delivered")]
+    #[error("the stream has neither video nor audio")]
+    NoMedia,
+    #[error("the camera sends {0}, which cannot be delivered")]
     Codec(String),
     #[error("the camera breaks the protocol at {step}: {what}")]
     Protocol { step: Step, what: String },
@@ -89,16 +89,40 @@ pub(crate) async fn open(settings: Arc<Settings>, group: Arc<SessionGroup>) -> R
     let session = describe(&settings, group).await;
     judge(&settings, session.as_ref().err());
     let mut session = session?;
-    let presentation = Arc::new(presentation(&session));
+    let mut presentation = presentation(&session);
+    let set_up = set_up(&settings, &mut session, &mut presentation).await;
+    let presentation = Arc::new(presentation);
     let offered = |error| NotOpened { error, presentation: Some(Arc::clone(&presentation)) };
-    let line = choose(&presentation).map_err(offered)?;
-    let setup =
-        SetupOptions::default().transport(Transport::Tcp(retina::client::TcpTransportOptions::default()));
-    within(Step::Setup, SETUP_WITHIN, session.setup(line, setup)).await.map_err(offered)?;
-    // RTP-Info of several cameras names a sequence number that never comes.
-    let options = PlayOptions::default().initial_seq(InitialSequenceNumberPolicy::Ignore);
+    set_up.map_err(offered)?;
+    // RTP-Info of several cameras names a sequence number that never comes, and of others no time at all.
+    let options = PlayOptions::default()
+        .initial_seq(InitialSequenceNumberPolicy::Ignore)
+        .initial_timestamp(InitialTimestampPolicy::Ignore);
     let session = within(Step::Play, PLAY_WITHIN, session.play(options)).await.map_err(offered)?;
-    Ok(Opened { session: Box::new(session), presentation, line })
+    Ok(Opened { session: Box::new(session), presentation })
+}
+
+/// Asks for each line that can be delivered, and enters those that the camera gives.
+async fn set_up(
+    settings: &Settings,
+    session: &mut Session<Described>,
+    presentation: &mut Presentation,
+) -> Result<(), OpenError> {
+    for line in choose(presentation)? {
+        let options = SetupOptions::default().transport(match settings.transport {
+            Transport::Tcp => Carrier::Tcp(TcpTransportOptions::default()),
+            Transport::Udp => Carrier::Udp(UdpTransportOptions::default()),
+        });
+        match within(Step::Setup, SETUP_WITHIN, session.setup(line, options)).await {
+            Ok(()) => presentation.received.push(line),
+            // A camera that refuses its sound still has a picture.
+            Err(OpenError::Status { status, .. }) if !presentation.received.is_empty() => {
+                tracing::debug!(stream = %settings.label, line, status, "the camera refuses a line that it offers");
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 /// Waits, not for long, until no session of `group` is half closed.
@@ -191,14 +215,21 @@ fn presentation(session: &Session<Described>) -> Presentation {
             fmtp: fmtp(&sdp, kind, stream.rtp_payload_type()),
         })
     });
-    Presentation { lines: lines.collect(), sdp: without_control(&sdp) }
+    Presentation { lines: lines.collect(), sdp: without_control(&sdp), received: Vec::new() }
 }
 
-fn choose(presentation: &Presentation) -> Result<usize, OpenError> {
-    let mut video = presentation.lines.iter().filter(|line| line.kind == LineKind::Video).peekable();
-    let first = video.peek().map(|line| line.encoding.clone()).ok_or(OpenError::NoVideo)?;
-    let usable = video.find(|line| line.encoding == "H264" && line.clock_rate > 0);
-    usable.map(|line| line.index).ok_or(OpenError::Codec(first))
+/// The first video line that can be delivered, then the first audio line that can. A stream whose pictures cannot is
+/// refused, however good its sound.
+fn choose(presentation: &Presentation) -> Result<Vec<usize>, OpenError> {
+    let of = |kind| presentation.lines.iter().filter(move |line| line.kind == kind);
+    let usable = |kind| of(kind).find(|line| line.codec().is_some() && line.clock_rate > 0);
+    let chosen: Vec<usize> =
+        [LineKind::Video, LineKind::Audio].into_iter().filter_map(usable).map(|line| line.index).collect();
+    let offered = of(LineKind::Video).chain(of(LineKind::Audio)).next().ok_or(OpenError::NoMedia)?;
+    if usable(offered.kind).is_none() {
+        return Err(OpenError::Codec(offered.encoding.clone()));
+    }
+    Ok(chosen)
 }
 
 impl From<OpenError> for NotOpened {
@@ -215,7 +246,7 @@ impl OpenError {
             // RFC 2326 §7.1.1: 453 Not Enough Bandwidth is what cameras say when their sessions are used up.
             Self::Status { status: 453 | 503, .. } => ReasonCode::SessionsExhausted,
             Self::Status { status: 404 | 410, .. } => ReasonCode::NotFound,
-            Self::NoVideo | Self::Codec(_) => ReasonCode::UnsupportedCodec,
+            Self::NoMedia | Self::Codec(_) => ReasonCode::UnsupportedCodec,
             Self::Status { .. } | Self::Protocol { .. } => ReasonCode::ProtocolError,
         }
     }
@@ -256,20 +287,40 @@ mod tests {
     }
 
     fn offer(lines: Vec<Line>) -> Presentation {
-        Presentation { sdp: String::new(), lines }
+        Presentation { sdp: String::new(), lines, received: Vec::new() }
     }
 
     #[test]
-    fn the_first_h264_line_is_pulled() {
-        let lines = vec![line(0, LineKind::Audio, "PCMU"), line(2, LineKind::Video, "H264")];
-        assert_eq!(choose(&offer(lines)).unwrap(), 2);
+    fn the_first_lines_that_can_be_delivered_are_pulled_the_picture_first() {
+        let lines = vec![
+            line(0, LineKind::Audio, "G726-32"),
+            line(1, LineKind::Audio, "PCMU"),
+            line(2, LineKind::Video, "JPEG"),
+            line(3, LineKind::Video, "H265"),
+            line(4, LineKind::Video, "H264"),
+        ];
+        assert_eq!(choose(&offer(lines)).unwrap(), [3, 1]);
+        assert_eq!(choose(&offer(vec![line(2, LineKind::Video, "H264")])).unwrap(), [2]);
     }
 
     #[test]
-    fn another_codec_is_named() {
-        let error = choose(&offer(vec![line(0, LineKind::Video, "H265")])).unwrap_err();
-        assert_eq!(error.code(), ReasonCode::UnsupportedCodec);
-        assert!(error.to_string().contains("H265"));
+    fn a_stream_of_sound_alone_is_pulled() {
+        let lines = vec![line(0, LineKind::Audio, "MPEG4-GENERIC")];
+        assert_eq!(choose(&offer(lines)).unwrap(), [0]);
+    }
+
+    #[test]
+    fn a_codec_that_nobody_can_carry_is_named_even_beside_good_sound() {
+        for (lines, named) in [
+            (vec![line(0, LineKind::Video, "JPEG"), line(1, LineKind::Audio, "PCMU")], "JPEG"),
+            (vec![line(0, LineKind::Video, "MP4V-ES")], "MP4V-ES"),
+            (vec![line(0, LineKind::Audio, "G726-32")], "G726-32"),
+        ] {
+            let error = choose(&offer(lines)).unwrap_err();
+            assert_eq!(error.code(), ReasonCode::UnsupportedCodec);
+            assert!(error.to_string().contains(named), "{error}");
+        }
+        assert_eq!(choose(&offer(Vec::new())).unwrap_err().code(), ReasonCode::UnsupportedCodec);
     }
 
     #[test]

@@ -24,8 +24,20 @@ pub struct Settings {
     /// How long the session goes on after the last subscriber of a stream that is not kept warm.
     /// A few seconds bridge a reconnect of the link to the hub.
     pub hold: Duration,
+    /// How the packets come.
+    pub transport: Transport,
     /// Shared by the streams that use the same credentials.
     pub breaker: AuthBreaker,
+}
+
+/// How a camera's packets come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Transport {
+    /// Within the RTSP connection; nothing is lost or reordered (RFC 2326 §10.12).
+    #[default]
+    Tcp,
+    /// Beside it, for cameras that cannot do otherwise. What the network loses or swaps is a gap.
+    Udp,
 }
 
 /// Four seconds of a large picture of 8 Mbit/s.
@@ -55,6 +67,7 @@ impl Settings {
             credentials: None,
             ring_bytes: RING_BYTES,
             hold: HOLD,
+            transport: Transport::default(),
             breaker: AuthBreaker::default(),
         }
     }

@@ -25,7 +25,7 @@ pub struct Source {
 /// Where a subscription begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Start {
-    /// With the cached group of pictures, if there is one; else with the next key frame.
+    /// With the cached group of pictures and its sound, if there is one; else with the next key frame.
     Cached,
     /// With the next key frame.
     NextKey,

@@ -1,7 +1,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use serde::Serialize;
-use sluice_media::VideoDescription;
+use sluice_media::{Codec, VideoDescription};
 
 use crate::presentation::Presentation;
 
@@ -54,7 +54,7 @@ pub enum ReasonCode {
     SessionsExhausted,
     /// The camera knows no such stream.
     NotFound,
-    /// The stream's video codec cannot be delivered.
+    /// The stream's codec cannot be delivered.
     UnsupportedCodec,
     /// Pictures come, but none to begin with.
     NoKeyFrame,
@@ -108,6 +108,17 @@ pub struct Reason {
     pub text: String,
 }
 
+/// What is known of the sound that is received.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sound {
+    /// How it is coded.
+    pub codec: Codec,
+    /// Samples a second.
+    pub rate: u32,
+    /// Channels; 0 if the camera tells them in its packets only.
+    pub channels: u32,
+}
+
 /// What the world sees of a source.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Status {
@@ -121,6 +132,8 @@ pub struct Status {
     pub presentation: Option<Arc<Presentation>>,
     /// What the parameter sets say.
     pub video: Option<VideoDescription>,
+    /// The sound that is received, if there is any.
+    pub sound: Option<Sound>,
     /// Time between the last two key frames.
     pub gop: Option<Duration>,
     /// Received over the last seconds, in kbit/s; 0 while nothing flows.

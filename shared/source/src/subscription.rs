@@ -29,11 +29,11 @@ pub enum Event {
         /// The first sequence number that follows, extended.
         first_sequence: u64,
     },
-    /// A picture.
+    /// A picture, or one packet's worth of sound.
     Unit {
         /// The line's index in the presentation.
         line: usize,
-        /// The picture; shared by all subscribers.
+        /// The unit; shared by all subscribers.
         unit: Arc<AccessUnit>,
         /// Whether it comes from the ring, not from the camera just now.
         cached: bool,

@@ -1,7 +1,6 @@
 //! The owner of one stream's session: obeys the lifecycle, feeds the intake, serves the outlets.
 
 use std::{
-    collections::VecDeque,
     future::{Future, pending},
     pin::{Pin, pin},
     sync::{Arc, atomic::Ordering},
@@ -161,7 +160,7 @@ impl Task {
     fn subscribed(&mut self, Subscribe { start, answer }: Subscribe) {
         let cached = match (&self.live, start) {
             (Some(live), Start::Cached) => live.intake.cached(),
-            _ => VecDeque::new(),
+            _ => Vec::new(),
         };
         let origin = self.live.as_ref().map(|live| &live.origin);
         let (outlet, subscription) = Outlet::new(Arc::clone(&self.wishes.changed), origin, cached);
@@ -200,15 +199,14 @@ impl Task {
         }
     }
 
-    fn opened(&mut self, Opened { session, presentation, line }: Opened) {
+    fn opened(&mut self, Opened { session, presentation }: Opened) {
         self.metrics.opened.inc();
         self.metrics.pulls.inc();
         self.pull = Pull::Playing(session);
-        let found = presentation.lines.iter().find(|found| found.index == line);
-        let found = found.expect("the session chose one of the lines");
-        let intake = Intake::new(found, self.settings.ring_bytes);
+        let intake = Intake::new(presentation.received(), self.settings.ring_bytes);
+        let lead = presentation.received.first().copied().expect("a session without a line does not play");
         self.offered = Some(Arc::clone(&presentation));
-        self.live = Some(Live { origin: Origin { presentation, line, ssrc: 0 }, intake });
+        self.live = Some(Live { origin: Origin { presentation, lead }, intake });
         self.handle(Input::Opened);
     }
 
@@ -244,17 +242,19 @@ impl Task {
     fn item(&mut self, now: Instant, wall_ms: i64, item: &PacketItem) {
         let Some(live) = &mut self.live else { return };
         match item {
-            PacketItem::Rtp(packet) if packet.stream_id() == live.origin.line => {
-                if live.intake.push(wall_ms, packet.raw()).is_err() {
+            PacketItem::Rtp(packet) => {
+                if live.intake.push(packet.stream_id(), wall_ms, packet.raw()).is_err() {
                     self.metrics.malformed.inc();
                 }
                 self.taken(now);
             }
-            PacketItem::Rtcp(report)
-                if report.stream_id() == live.origin.line && !self.outlets.is_empty() =>
-            {
-                let packet = Bytes::copy_from_slice(report.raw());
-                self.outlets.iter_mut().for_each(|outlet| outlet.rtcp(live.origin.line, &packet));
+            PacketItem::Rtcp(report) => {
+                let line = report.stream_id();
+                live.intake.rtcp(line, wall_ms, report.raw());
+                if !self.outlets.is_empty() {
+                    let packet = Bytes::copy_from_slice(report.raw());
+                    self.outlets.iter_mut().for_each(|outlet| outlet.rtcp(line, &packet));
+                }
             }
             _ => {}
         }
@@ -264,22 +264,26 @@ impl Task {
         let Some(live) = &mut self.live else { return };
         while let Some(taken) = live.intake.poll(now) {
             match taken {
-                Taken::Unit(unit) => {
+                Taken::Unit { line, unit } => {
                     self.metrics.units.inc();
                     self.metrics.bytes.inc_by(unit.size as u64);
-                    live.origin.ssrc = live.intake.ssrc();
-                    self.lifecycle.handle(now, Input::UnitArrived { key: unit.key.is_some() });
+                    // Sound alone does not keep a dead picture alive.
+                    if line == live.origin.lead {
+                        self.lifecycle.handle(now, Input::UnitArrived { key: unit.key.is_some() });
+                    }
                     for outlet in &mut self.outlets {
-                        if outlet.unit(&live.origin, &unit) {
+                        if outlet.unit(&live.origin, line, &unit) {
                             self.metrics.overflows.inc();
                         }
                     }
                 }
-                Taken::Gap { from, to } => {
+                Taken::Gap { line, from, to } => {
                     self.metrics.gaps.inc();
-                    self.outlets.iter_mut().for_each(|outlet| outlet.gap(live.origin.line, from, to));
+                    self.outlets.iter_mut().for_each(|outlet| outlet.gap(&live.origin, line, from, to));
                 }
-                Taken::Epoch => self.outlets.iter_mut().for_each(Outlet::restart),
+                Taken::Epoch { line } => {
+                    self.outlets.iter_mut().for_each(|outlet| outlet.epoch(&live.origin, line));
+                }
             }
         }
         if live.intake.has_news() {

@@ -18,7 +18,7 @@ use sluice_trust::{Authority, Identity, tls};
 use sluice_wire::{
     control::{self, Desired, DesiredNode, ToEdge},
     media,
-    node::Assignment,
+    node::{Assignment, Puller},
 };
 use tokio::{sync::watch, time::timeout};
 
@@ -78,13 +78,14 @@ impl Hub {
         let (endpoint, mut controls, medias) = Endpoint::bind(&scope, world.clock, config, &metrics)?;
         let address = endpoint.local_addr()?;
         let assigned = Assignment {
-            device: world.device,
+            puller: Puller::Device(world.device),
             camera: world.camera,
             tiers: vec![Tier::Sub],
             linger: Duration::ZERO,
         };
         let (_, assignments) = watch::channel(Arc::new(Assignments::from_list(&[assigned])));
-        let tunnels = tunnel::spawn(&scope, world.clock, medias, assignments, &metrics);
+        let supply = Supply { links: medias, pull: None };
+        let tunnels = tunnel::spawn(&scope, world.clock, supply, assignments, &metrics);
         let node = DesiredNode { node_id: world.node, address: seen_at.unwrap_or(address) };
         let of_links = scope.clone();
         scope.spawn("controls", async move {

@@ -5,7 +5,7 @@ use std::{fs, net::TcpListener, time::Duration};
 use sluice_edge_agent::StatusDocument;
 use sluice_edge_camera::ledger::Ledger;
 use sluice_ids::{CameraId, Tier};
-use sluice_wire::control::{Desired, DesiredCamera, DesiredTier, Warm};
+use sluice_wire::control::{Desired, DesiredCamera, DesiredTier, Transport, Warm};
 
 use crate::appliance::Appliance;
 
@@ -19,6 +19,7 @@ fn desired(password: &[u8]) -> Desired {
         sealed_password: password.to_vec(),
         warm: Warm::Sub,
         linger: Duration::from_secs(15),
+        transport: Transport::Tcp,
     };
     Desired { generation: 7, cameras: vec![camera], nodes: Vec::new() }
 }

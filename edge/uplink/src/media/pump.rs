@@ -20,6 +20,8 @@ pub(crate) struct Pump {
     pub(crate) tier: Tier,
     pub(crate) start: Start,
     pub(crate) flows: Vec<FlowId>,
+    /// What the node understands.
+    pub(crate) capability: u32,
     pub(crate) catalogue: Arc<dyn Catalogue>,
     pub(crate) clock: Clock,
     /// Waits when the link has enough: the source's own queue then drops up to the next key frame.
@@ -35,7 +37,7 @@ impl Pump {
     }
 
     async fn carry(self) {
-        let mut translate = Translate::new(self.request, self.flows.clone());
+        let mut translate = Translate::new(self.request, self.flows.clone(), self.capability);
         loop {
             let source = self.source().await;
             let mut subscription = source.subscribe(self.start).await;

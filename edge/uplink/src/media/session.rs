@@ -36,6 +36,8 @@ use crate::{
 pub(crate) struct Session {
     common: Common,
     number: u64,
+    /// What the node understands.
+    capability: u32,
     connection: Connection,
     control: mpsc::Sender<Bytes>,
     outbox: Outbox,
@@ -185,6 +187,7 @@ impl Session {
                 Start::NextKey => sluice_source::Start::NextKey,
             },
             flows: order.flows.clone(),
+            capability: self.capability,
             catalogue: Arc::clone(&self.common.catalogue),
             clock: self.common.clock,
             out: self.out.clone(),
@@ -434,6 +437,7 @@ impl Starting {
         let session = Session {
             common: self.common,
             number: self.number,
+            capability: self.link.hello.capability,
             connection: self.link.connection,
             control,
             outbox: Outbox::new(now),

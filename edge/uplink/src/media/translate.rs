@@ -9,6 +9,7 @@ use sluice_ids::UnixMillis;
 use sluice_media::AccessUnit;
 use sluice_source::{Event, LineKind, Presentation, State, Status};
 use sluice_wire::{
+    CAPABILITY_LINES,
     media::{self, Clock, FlowPhase, FlowState, Gap, Started, StartedFlow},
     roq::FlowId,
 };
@@ -24,6 +25,8 @@ use crate::outbox::Numbered;
 pub(crate) struct Translate {
     request: u64,
     flows: Vec<FlowId>,
+    /// What the node understands.
+    capability: u32,
     presentation: Option<Arc<Presentation>>,
     lines: HashMap<usize, Line>,
     ready: VecDeque<Output>,
@@ -43,6 +46,9 @@ pub(crate) enum Output {
 struct Line {
     flow: FlowId,
     clock: FlowClock,
+    clock_rate: u32,
+    /// Its units stand alone: what is missing of them hurts no other.
+    sound: bool,
     /// Added to the source's numbers; a multiple of 65,536.
     shift: u64,
     /// The last number that was sent or named.
@@ -53,16 +59,14 @@ struct Line {
 }
 
 impl Translate {
-    pub(crate) fn new(request: u64, flows: Vec<FlowId>) -> Self {
-        Self { request, flows, presentation: None, lines: HashMap::new(), ready: VecDeque::new() }
+    /// For a node of this capability; each line takes the next of `flows` when it begins.
+    pub(crate) fn new(request: u64, flows: Vec<FlowId>, capability: u32) -> Self {
+        Self { request, flows, capability, presentation: None, lines: HashMap::new(), ready: VecDeque::new() }
     }
 
     pub(crate) fn handle(&mut self, now: Instant, event: Event) {
         match event {
-            Event::Started { presentation } => {
-                self.presentation = Some(presentation);
-                self.lines.values_mut().for_each(|line| line.fresh = true);
-            }
+            Event::Started { presentation } => self.started(presentation),
             Event::Epoch { line, first_sequence, .. } => self.epoch(line, first_sequence),
             Event::Unit { line, unit, cached } => self.unit(now, line, unit, cached),
             Event::Gap { line, from, to } => self.gap(line, from, to),
@@ -79,14 +83,43 @@ impl Translate {
         self.ready.pop_front()
     }
 
-    /// The line's flow; `None` if it was given none.
+    /// The camera begins anew, perhaps with other lines than before in the same places.
+    fn started(&mut self, presentation: Arc<Presentation>) {
+        for (index, line) in &mut self.lines {
+            line.fresh = true;
+            if let Some(offered) = presentation.lines.iter().find(|offered| offered.index == *index) {
+                line.sound = offered.kind == LineKind::Audio;
+                if line.clock_rate != offered.clock_rate {
+                    (line.clock_rate, line.clock) = (offered.clock_rate, FlowClock::new(offered.clock_rate));
+                }
+            }
+        }
+        self.presentation = Some(presentation);
+    }
+
+    /// The lines that this node is sent, the one that a picture begins with first.
+    fn offered<'a>(&self, presentation: &'a Presentation) -> Vec<&'a sluice_source::Line> {
+        let understood =
+            |line: &&sluice_source::Line| self.capability >= CAPABILITY_LINES || line.encoding == "H264";
+        presentation.received().filter(understood).take(self.flows.len()).collect()
+    }
+
+    /// The line's flow; `None` if it was given none, or the node would not understand it.
     fn line(&mut self, index: usize) -> Option<&mut Line> {
         if !self.lines.contains_key(&index) {
-            let lines = &self.presentation.as_ref()?.lines;
-            let place = lines.iter().position(|line| line.index == index)?;
-            let flow = *self.flows.get(place)?;
-            let clock = FlowClock::new(lines[place].clock_rate);
-            self.lines.insert(index, Line { flow, clock, shift: 0, last: None, epoch: 0, fresh: true });
+            let offered = self.offered(self.presentation.as_ref()?);
+            let info = offered.into_iter().find(|line| line.index == index)?;
+            let line = Line {
+                flow: *self.flows.get(self.lines.len())?,
+                clock: FlowClock::new(info.clock_rate),
+                clock_rate: info.clock_rate,
+                sound: info.kind == LineKind::Audio,
+                shift: 0,
+                last: None,
+                epoch: 0,
+                fresh: true,
+            };
+            self.lines.insert(index, line);
         }
         self.lines.get_mut(&index)
     }
@@ -102,11 +135,9 @@ impl Translate {
     }
 
     fn unit(&mut self, now: Instant, index: usize, unit: Arc<AccessUnit>, cached: bool) {
-        let request = self.request;
-        let presentation = self.presentation.clone();
         let Some(line) = self.line(index) else { return };
         let first_sequence = unit.first_sequence + line.shift;
-        let numbered = Numbered { first_sequence, epoch: None, cached, unit };
+        let numbered = Numbered { first_sequence, epoch: None, cached, sound: line.sound, unit };
         let last = numbered.last_sequence();
         match line.last {
             // What was sent already is not sent again.
@@ -118,17 +149,10 @@ impl Translate {
             }
             _ => line.last = Some(last),
         }
-        self.send(now, index, numbered, request, presentation.as_deref());
+        self.send(now, index, numbered);
     }
 
-    fn send(
-        &mut self,
-        now: Instant,
-        index: usize,
-        mut unit: Numbered,
-        request: u64,
-        presentation: Option<&Presentation>,
-    ) {
+    fn send(&mut self, now: Instant, index: usize, mut unit: Numbered) {
         let Some(line) = self.lines.get_mut(&index) else { return };
         let captured = UnixMillis(unit.unit.captured_at_ms);
         let point = Point { timestamp: unit.unit.rtp_timestamp(), captured };
@@ -138,26 +162,40 @@ impl Translate {
             // The first numbering of a flow is told by `started` alone.
             unit.epoch = (line.epoch > 1).then_some(line.epoch);
             line.clock.start(now, point);
-            let described = presentation.and_then(|presentation| {
-                let line_info = presentation.lines.iter().find(|line| line.index == index)?;
-                let flow = StartedFlow {
-                    flow: line.flow,
-                    line: describe(line_info),
-                    epoch: line.epoch,
-                    ssrc: unit.unit.ssrc(),
-                    first_sequence: unit.first_sequence,
-                    timestamp: point.timestamp,
-                    captured,
-                };
-                Some(Started { request, sdp: presentation.sdp.clone(), flows: vec![flow] })
-            });
-            self.ready.extend(described.map(Output::Started));
+            self.begin(index, &unit, point);
         } else if let Some(point) = line.clock.handle(now, point) {
             let clock =
                 Clock { flow: line.flow, timestamp: point.timestamp, captured: point.captured, camera: None };
             self.ready.push_back(Output::Clock(clock));
         }
-        self.ready.push_back(Output::Unit { flow: line.flow, unit });
+        if let Some(line) = self.lines.get(&index) {
+            self.ready.push_back(Output::Unit { flow: line.flow, unit });
+        }
+    }
+
+    /// Tells the numbering of a line that begins with this unit.
+    fn begin(&mut self, index: usize, unit: &Numbered, point: Point) {
+        let (Some(line), Some(presentation)) = (self.lines.get(&index), self.presentation.as_deref()) else {
+            return;
+        };
+        let offered = self.offered(presentation);
+        let Some(described) = offered.iter().find(|line| line.index == index) else { return };
+        let flow = StartedFlow {
+            flow: line.flow,
+            line: describe(described),
+            epoch: line.epoch,
+            ssrc: unit.unit.ssrc(),
+            first_sequence: unit.first_sequence,
+            timestamp: point.timestamp,
+            captured: point.captured,
+        };
+        let started = Started {
+            request: self.request,
+            sdp: presentation.sdp.clone(),
+            lines: offered.into_iter().map(describe).collect(),
+            flows: vec![flow],
+        };
+        self.ready.push_back(Output::Started(started));
     }
 
     fn gap(&mut self, index: usize, from: u64, to: u64) {
@@ -219,10 +257,14 @@ mod tests {
             fmtp: String::new(),
         };
         let lines = vec![line(0, LineKind::Audio, "PCMU"), line(1, LineKind::Video, "H264")];
-        Arc::new(Presentation { sdp: "v=0\r\n".into(), lines })
+        Arc::new(Presentation { sdp: "v=0\r\n".into(), lines, received: vec![1, 0] })
     }
 
     fn unit(first_sequence: u64, packets: u64) -> Event {
+        unit_of(1, first_sequence, packets)
+    }
+
+    fn unit_of(line: usize, first_sequence: u64, packets: u64) -> Event {
         let packet = |sequence: u64| {
             let mut bytes = vec![0x80, 0xe0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7, 0x41];
             bytes[2..4].copy_from_slice(&(sequence as u16).to_be_bytes());
@@ -237,7 +279,7 @@ mod tests {
             reference: true,
             size: 13,
         };
-        Event::Unit { line: 1, unit: Arc::new(unit), cached: false }
+        Event::Unit { line, unit: Arc::new(unit), cached: false }
     }
 
     fn run(translate: &mut Translate, events: Vec<Event>) -> Vec<String> {
@@ -249,7 +291,9 @@ mod tests {
                 told.push(match output {
                     Output::Started(started) => {
                         let flow = &started.flows[0];
-                        format!("started {} at {}", flow.flow.0, flow.first_sequence)
+                        let lines: Vec<&str> =
+                            started.lines.iter().map(|line| line.encoding.as_str()).collect();
+                        format!("started {} at {} of {}", flow.flow.0, flow.first_sequence, lines.join("+"))
                     }
                     Output::Gap(gap) => format!("gap {}-{}", gap.from, gap.to),
                     Output::Unit { unit, .. } => match unit.epoch {
@@ -265,42 +309,71 @@ mod tests {
         told
     }
 
+    fn translate() -> Translate {
+        Translate::new(5, vec![FlowId(10), FlowId(11)], CAPABILITY_LINES)
+    }
+
     fn epoch(first_sequence: u64) -> Event {
         Event::Epoch { line: 1, ssrc: 7, first_sequence }
     }
 
     #[test]
-    fn a_video_line_behind_an_audio_line_has_the_second_flow() {
-        let mut translate = Translate::new(5, vec![FlowId(10), FlowId(11)]);
+    fn every_line_has_a_flow_of_its_own_in_the_order_in_which_they_begin() {
         let events = vec![
             Event::Started { presentation: presentation() },
             epoch(65_536),
             unit(65_536, 3),
+            Event::Epoch { line: 0, ssrc: 7, first_sequence: 70_000 },
+            unit_of(0, 70_000, 1),
             unit(65_539, 1),
+            Event::Gap { line: 0, from: 70_001, to: 70_002 },
+            unit_of(0, 70_003, 1),
         ];
-        assert_eq!(run(&mut translate, events), ["started 11 at 65536", "unit 65536", "unit 65539"]);
+        let told = [
+            "started 10 at 65536 of H264+PCMU",
+            "unit 65536",
+            "started 11 at 70000 of H264+PCMU",
+            "unit 70000",
+            "unit 65539",
+            "gap 70001-70002",
+            "unit 70003",
+        ];
+        assert_eq!(run(&mut translate(), events), told);
+    }
+
+    #[test]
+    fn a_node_of_before_is_sent_the_picture_alone() {
+        let mut translate = Translate::new(5, vec![FlowId(10), FlowId(11)], 1);
+        let events = vec![
+            Event::Started { presentation: presentation() },
+            epoch(65_536),
+            unit(65_536, 1),
+            Event::Epoch { line: 0, ssrc: 7, first_sequence: 70_000 },
+            unit_of(0, 70_000, 1),
+        ];
+        assert_eq!(run(&mut translate, events), ["started 10 at 65536 of H264", "unit 65536"]);
     }
 
     #[test]
     fn a_line_without_a_flow_is_not_sent() {
-        let mut translate = Translate::new(5, vec![FlowId(10)]);
+        let mut translate = Translate::new(5, vec![], CAPABILITY_LINES);
         let events = vec![Event::Started { presentation: presentation() }, epoch(65_536), unit(65_536, 3)];
         assert_eq!(run(&mut translate, events), [""; 0]);
     }
 
     #[test]
     fn a_camera_that_restarts_goes_on_above_what_was_sent() {
-        let mut translate = Translate::new(5, vec![FlowId(10), FlowId(11)]);
+        let mut translate = translate();
         let start = || Event::Started { presentation: presentation() };
         let events = vec![start(), epoch(65_536), unit(65_536, 10), start(), epoch(65_540), unit(65_540, 1)];
         let told = run(&mut translate, events);
         assert_eq!(
             told,
             [
-                "started 11 at 65536",
+                "started 10 at 65536 of H264+PCMU",
                 "unit 65536",
                 "gap 65546-131075",
-                "started 11 at 131076",
+                "started 10 at 131076 of H264+PCMU",
                 "unit 131076 epoch 2"
             ]
         );
@@ -308,7 +381,7 @@ mod tests {
 
     #[test]
     fn a_gap_is_named_once_and_a_hole_is_named_at_all() {
-        let mut translate = Translate::new(5, vec![FlowId(10), FlowId(11)]);
+        let mut translate = translate();
         let gap = |from, to| Event::Gap { line: 1, from, to };
         let events = vec![
             Event::Started { presentation: presentation() },

@@ -28,7 +28,7 @@ fn numbered(sequence: u64, key: bool, size: usize) -> Numbered {
         reference: true,
         size,
     };
-    Numbered { unit: Arc::new(unit), first_sequence: sequence, epoch: None, cached: false }
+    Numbered { unit: Arc::new(unit), first_sequence: sequence, epoch: None, cached: false, sound: false }
 }
 
 fn queue(outbox: &mut Outbox, now: Instant, flow: FlowId, class: u8, unit: Numbered) {
@@ -147,6 +147,35 @@ fn a_unit_that_quic_did_not_take_is_sent_first() {
     let Some(Output::Send { id, flow, unit, .. }) = outbox.poll() else { panic!("one is to be sent") };
     outbox.put_back(now, id, flow, unit);
     assert_eq!(drain(&mut outbox), ["send 1/0", "send 1/1"]);
+}
+
+#[test]
+fn of_sound_only_what_is_late_is_given_up() {
+    let (mut outlet, now) = (Outbox::new(start()), start());
+    let at = |ms| now + Duration::from_millis(ms);
+    let sound = |sequence| Numbered { sound: true, ..numbered(sequence, true, 200) };
+    queue(&mut outlet, at(0), FlowId(2), 4, numbered(10, true, 70_000));
+    drain(&mut outlet);
+    for n in 0..4 {
+        queue(&mut outlet, at(20 * n), FLOW, 4, sound(100 + n));
+    }
+    outlet.handle(at(525), Input::Woke);
+    let told = drain(&mut outlet);
+    assert!(
+        told.contains(&"gap 1/100-101".to_owned()) && !told.iter().any(|told| told.contains("want key 1"))
+    );
+    outlet.handle(at(526), Input::Acknowledged { id: 1 });
+    assert_eq!(drain(&mut outlet), ["send 1/102", "send 1/103"]);
+}
+
+#[test]
+fn sound_goes_before_pictures_that_are_no_key_frames() {
+    let (mut outbox, now) = (Outbox::new(start()), start());
+    let sound = Numbered { sound: true, ..numbered(100, true, 200) };
+    queue(&mut outbox, now, FlowId(1), 4, numbered(0, false, 1_000));
+    queue(&mut outbox, now + Duration::from_millis(9), FlowId(2), 4, sound);
+    queue(&mut outbox, now + Duration::from_millis(9), FlowId(3), 7, numbered(0, false, 1_000));
+    assert_eq!(drain(&mut outbox), ["send 3/0", "send 2/100", "send 1/0"]);
 }
 
 proptest! {

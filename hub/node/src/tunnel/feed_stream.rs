@@ -8,8 +8,8 @@ use std::{
 };
 
 use sluice_ids::{CameraId, Tier};
-use sluice_media::{AccessUnit, RtpPacket, Timeline};
-use sluice_wire::ReasonCode;
+use sluice_media::{AccessUnit, Codec, KeyGate, RtpPacket, Timeline};
+use sluice_wire::{ReasonCode, media::LineKind};
 use tokio::sync::mpsc;
 
 use super::{FeedEvent, LineInfo, owner::Command};
@@ -69,12 +69,15 @@ impl FeedStream {
     fn refine(&mut self, raw: Raw) -> Option<FeedEvent> {
         match raw {
             Raw::Started { lines } => {
-                for line in &lines {
-                    let rate = line.clock_rate;
-                    let splice = self.lines.entry(line.index as usize).or_insert_with(|| Splice::new(rate));
-                    splice.set_rate(rate);
+                // A line in a codec that this build has no word for is not there.
+                let known = lines.into_iter().filter_map(|line| Some((codec(&line)?, line)));
+                let known: Vec<(Codec, LineInfo)> = known.collect();
+                for (codec, line) in &known {
+                    let (codec, rate) = (*codec, line.clock_rate);
+                    let splice = self.lines.entry(line.index as usize);
+                    splice.or_insert_with(|| Splice::new(codec, rate)).fit(codec, rate);
                 }
-                Some(FeedEvent::Started { lines })
+                Some(FeedEvent::Started { lines: known.into_iter().map(|(_, line)| line).collect() })
             }
             Raw::Unit { line, first_sequence, captured_at_ms, packets } => {
                 let splice = self.lines.get_mut(&line)?;
@@ -89,15 +92,23 @@ impl FeedStream {
                 splice.lose().then_some(FeedEvent::Discontinuity { line })
             }
             Raw::State { code, text } => {
-                self.lines.values_mut().for_each(|splice| splice.await_key = true);
+                self.lose();
                 let code = code.unwrap_or(ReasonCode::ProtocolError).to_string();
                 Some(FeedEvent::State { code, text })
             }
             Raw::Lost => {
-                self.lines.values_mut().for_each(|splice| splice.await_key = true);
+                self.lose();
                 Some(FeedEvent::Lost)
             }
         }
+    }
+}
+
+impl FeedStream {
+    fn lose(&mut self) {
+        self.lines.values_mut().for_each(|splice| {
+            splice.lose();
+        });
     }
 }
 
@@ -111,12 +122,15 @@ impl Drop for FeedStream {
 /// One line's time, going on over epochs and links.
 #[derive(Debug)]
 struct Splice {
+    codec: Codec,
     rate: u32,
     timeline: Timeline,
     /// What is added to the timeline's ticks.
     shift: i64,
     last: Option<Last>,
-    await_key: bool,
+    gate: KeyGate,
+    /// Nothing has left since the last loss.
+    shut: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -135,30 +149,39 @@ enum Spliced {
 }
 
 impl Splice {
-    fn new(rate: u32) -> Self {
-        Self { rate, timeline: Timeline::new(rate), shift: 0, last: None, await_key: true }
+    fn new(codec: Codec, rate: u32) -> Self {
+        let (timeline, gate) = (Timeline::new(rate), KeyGate::new(codec));
+        Self { codec, rate, timeline, shift: 0, last: None, gate, shut: true }
     }
 
-    fn set_rate(&mut self, rate: u32) {
+    /// The camera may have come again with another codec.
+    fn fit(&mut self, codec: Codec, rate: u32) {
         if self.rate != rate {
-            *self = Self::new(rate);
+            *self = Self::new(codec, rate);
+        } else if self.codec != codec {
+            (self.codec, self.gate, self.shut) = (codec, KeyGate::new(codec), true);
         }
     }
 
-    /// Whether that is news.
+    /// Something is missing. Whether that is news: sound goes on, for none of it refers to what was before.
     fn lose(&mut self) -> bool {
-        !std::mem::replace(&mut self.await_key, true)
+        if !self.codec.is_video() {
+            return false;
+        }
+        self.gate.lose();
+        !std::mem::replace(&mut self.shut, true)
     }
 
     fn unit(&mut self, first_sequence: u64, captured_at_ms: i64, packets: Vec<RtpPacket>) -> Spliced {
-        let Ok(mut unit) = AccessUnit::from_packets(packets, first_sequence, 0, captured_at_ms) else {
+        let Ok(mut unit) = AccessUnit::from_packets(self.codec, packets, first_sequence, 0, captured_at_ms)
+        else {
             return if self.lose() { Spliced::Broken } else { Spliced::Skipped };
         };
         unit.timestamp = self.timestamp(&unit);
-        if self.await_key && unit.key.is_none() {
+        if self.codec.is_video() && !self.gate.admits(&unit) {
             return Spliced::Skipped;
         }
-        self.await_key = false;
+        self.shut = false;
         Spliced::Unit(unit)
     }
 
@@ -180,12 +203,15 @@ impl Splice {
     }
 }
 
+/// How a line is coded, if this build knows it and it fits its kind.
+fn codec(line: &LineInfo) -> Option<Codec> {
+    Codec::named(&line.encoding).filter(|codec| codec.is_video() == (line.kind == LineKind::Video))
+}
+
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
-    use sluice_wire::media::LineKind;
-
     use super::*;
+    use bytes::Bytes;
 
     /// One NAL unit of a type: 5 is an IDR slice, 1 a slice of another picture (H.264 table 7-1).
     fn packet(sequence: u16, timestamp: u32, ssrc: u32, nal: u8) -> RtpPacket {
@@ -206,16 +232,25 @@ mod tests {
         let (commands, _) = mpsc::channel(4);
         let zero = sluice_ids::CameraId::from_uuid(sluice_runtime::uuid_v7(&sluice_runtime::Clock::system()));
         let mut stream = FeedStream::open(&commands, zero, Tier::Sub);
-        let line = LineInfo {
-            index: 0,
-            kind: LineKind::Video,
-            encoding: "H264".into(),
-            payload_type: 96,
-            clock_rate: 90_000,
-            fmtp: String::new(),
-        };
-        stream.refine(Raw::Started { lines: vec![line] });
+        stream.refine(Raw::Started { lines: vec![line(0, "H264"), line(1, "PCMU"), line(2, "VP8")] });
         stream
+    }
+
+    fn line(index: u32, encoding: &str) -> LineInfo {
+        let sound = encoding == "PCMU";
+        LineInfo {
+            index,
+            kind: if sound { LineKind::Audio } else { LineKind::Video },
+            encoding: encoding.into(),
+            payload_type: 96,
+            clock_rate: if sound { 8_000 } else { 90_000 },
+            fmtp: String::new(),
+        }
+    }
+
+    fn sound(sequence: u64, timestamp: u32, ssrc: u32, captured_at_ms: i64) -> Raw {
+        let packets = vec![packet(sequence as u16, timestamp, ssrc, 0)];
+        Raw::Unit { line: 1, first_sequence: sequence, captured_at_ms, packets }
     }
 
     fn timestamps(stream: &mut FeedStream, raws: Vec<Raw>) -> Vec<Option<i64>> {
@@ -239,6 +274,55 @@ mod tests {
         ];
         let got = timestamps(&mut stream(), raws);
         assert_eq!(got, [Some(3_600), Some(7_200), None, Some(18_000)]);
+    }
+
+    #[test]
+    fn sound_waits_for_no_key_and_a_hole_in_it_cuts_nothing() {
+        let raws = vec![
+            sound(1, 160, 8, 20),
+            unit(1, 0, 7, 5, 0),
+            Raw::Missing { line: 1 },
+            sound(4, 640, 8, 80),
+            unit(2, 3_600, 7, 1, 40),
+            Raw::Missing { line: 0 },
+            sound(5, 800, 8, 100),
+            unit(4, 10_800, 7, 1, 120),
+        ];
+        let got = timestamps(&mut stream(), raws);
+        assert_eq!(got, [Some(160), Some(0), Some(640), Some(3_600), None, Some(800)]);
+    }
+
+    #[test]
+    fn sound_and_picture_go_on_together_over_a_camera_that_restarts() {
+        let raws = vec![
+            unit(1, 1_000_000, 7, 5, 5_000),
+            sound(1, 80_000, 8, 5_000),
+            Raw::Lost,
+            unit(9, 50, 17, 5, 7_000),
+            sound(9, 20, 18, 7_000),
+        ];
+        let got = timestamps(&mut stream(), raws);
+        assert_eq!(got, [Some(1_000_000), Some(80_000), None, Some(1_180_000), Some(96_000)]);
+    }
+
+    #[test]
+    fn a_camera_that_comes_again_in_another_codec_is_looked_into_as_such() {
+        let mut stream = stream();
+        timestamps(&mut stream, vec![unit(1, 0, 7, 5, 0)]);
+        stream.refine(Raw::Started { lines: vec![line(0, "H265")] });
+        // 0x65 is an IDR of H.264, and in H.265 a parameter set's header: no key frame.
+        assert_eq!(timestamps(&mut stream, vec![unit(2, 3_600, 7, 5, 40)]), []);
+    }
+
+    #[test]
+    fn a_line_in_a_codec_nobody_knows_is_not_there() {
+        let mut stream = stream();
+        let started = stream.refine(Raw::Started { lines: vec![line(0, "H264"), line(2, "VP8")] });
+        let Some(FeedEvent::Started { lines }) = started else { panic!("it starts") };
+        assert_eq!(lines.iter().map(|line| line.index).collect::<Vec<_>>(), [0]);
+        let strange =
+            Raw::Unit { line: 2, first_sequence: 1, captured_at_ms: 0, packets: vec![packet(1, 0, 9, 5)] };
+        assert!(stream.refine(strange).is_none());
     }
 
     #[test]

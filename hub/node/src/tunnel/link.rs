@@ -231,7 +231,13 @@ impl Link {
     fn started(&mut self, started: Started) {
         let Some(subscription) = self.subscriptions.get_mut(&started.request) else { return };
         subscription.flowing = true;
-        let mut lines = Vec::with_capacity(started.flows.len());
+        // An edge of before names no lines, and sends none but those of the message.
+        let lines = match started.lines {
+            lines if lines.is_empty() => started.flows.iter().map(|flow| flow.line.clone()).collect(),
+            lines => lines,
+        };
+        let lead = lines.first().map(|line| line.index);
+        let begins = started.flows.iter().any(|flow| Some(flow.line.index) == lead);
         for flow in started.flows {
             if !subscription.flows.contains(&flow.flow) {
                 continue;
@@ -239,7 +245,6 @@ impl Link {
             if let Some(known) = self.flows.get_mut(&flow.flow) {
                 // A new session with the camera: its numbering is told by an epoch.
                 known.clock = FlowClock::new(flow.line.clock_rate, flow.timestamp, flow.captured);
-                lines.push(flow.line);
                 continue;
             }
             let patience = patience(self.link.quality().rtt);
@@ -252,10 +257,12 @@ impl Link {
                 missing: false,
             };
             self.flows.insert(flow.flow, new);
-            lines.push(flow.line);
         }
-        // The queue is long enough for all but a feed whose owner stands still; it hears of the loss later.
-        let _ = subscription.events.try_send(Raw::Started { lines });
+        // Other lines than the first begin where they were announced with it.
+        if begins {
+            // The queue is long enough for all but a feed whose owner stands still; it hears of the loss later.
+            let _ = subscription.events.try_send(Raw::Started { lines });
+        }
         for (index, unit) in std::mem::take(&mut self.early) {
             self.unit(index, unit);
         }

@@ -8,7 +8,7 @@ use sluice_hub_link::MediaLink;
 use sluice_ids::{CameraId, DeviceId, Tier};
 use sluice_runtime::{Clock, TaskScope};
 use sluice_telemetry::Metrics;
-use sluice_wire::ReasonCode;
+use sluice_wire::{ReasonCode, node::Puller};
 use tokio::sync::{mpsc, watch};
 
 use super::{
@@ -17,6 +17,7 @@ use super::{
     link::{Link, Order},
     metrics::TunnelMetrics,
 };
+use crate::pull::{NodePull, feed::Carrier};
 
 /// What the handles ask for.
 #[derive(Debug)]
@@ -44,6 +45,7 @@ pub(crate) struct Owner {
     scope: TaskScope,
     clock: Clock,
     inbox: mpsc::Receiver<Command>,
+    pull: Option<NodePull>,
     assignments: watch::Receiver<Arc<Assignments>>,
     metrics: TunnelMetrics,
     feeds: BTreeMap<FeedNumber, Feed>,
@@ -57,8 +59,28 @@ struct Feed {
     camera: CameraId,
     tier: Tier,
     events: mpsc::Sender<Raw>,
-    /// The link it is subscribed over.
-    over: Option<DeviceId>,
+    /// What it is subscribed over.
+    over: Option<Over>,
+}
+
+enum Over {
+    /// The link of this device.
+    Link(DeviceId),
+    /// This node's own pull; the scope ends it.
+    Here(TaskScope),
+}
+
+impl Over {
+    fn is(&self, puller: Option<Puller>) -> bool {
+        match self {
+            Self::Link(device) => puller == Some(Puller::Device(*device)),
+            Self::Here(_) => puller == Some(Puller::Node),
+        }
+    }
+
+    fn is_link(&self, of: DeviceId) -> bool {
+        matches!(self, Self::Link(device) if *device == of)
+    }
 }
 
 struct LinkHandle {
@@ -79,7 +101,7 @@ impl Owner {
         scope: &TaskScope,
         clock: Clock,
         inbox: mpsc::Receiver<Command>,
-        assignments: watch::Receiver<Arc<Assignments>>,
+        (pull, assignments): (Option<NodePull>, watch::Receiver<Arc<Assignments>>),
         metrics: &Metrics,
     ) -> Self {
         let (end, ended) = mpsc::channel(ENDED);
@@ -87,6 +109,7 @@ impl Owner {
             scope: scope.clone(),
             clock,
             inbox,
+            pull,
             assignments,
             metrics: TunnelMetrics::register(metrics),
             feeds: BTreeMap::new(),
@@ -138,7 +161,7 @@ impl Owner {
         if self.links.insert(device, LinkHandle { number, orders }).is_none() {
             self.metrics.links.inc();
         }
-        for feed in self.feeds.values_mut().filter(|feed| feed.over == Some(device)) {
+        for feed in self.feeds.values_mut().filter(|feed| feed.is_over(device)) {
             feed.over = None;
         }
         self.join();
@@ -151,7 +174,7 @@ impl Owner {
         tracing::info!(device.id = %ended.device, "a media link is down");
         self.links.remove(&ended.device);
         self.metrics.links.dec();
-        for feed in self.feeds.values_mut().filter(|feed| feed.over == Some(ended.device)) {
+        for feed in self.feeds.values_mut().filter(|feed| feed.is_over(ended.device)) {
             feed.over = None;
             let _ = feed.events.try_send(Raw::Lost);
         }
@@ -173,8 +196,16 @@ impl Owner {
     }
 
     fn close(&mut self, id: FeedNumber) {
-        self.order(id, Order::Unsubscribe { id });
+        self.part(id);
         self.feeds.remove(&id);
+    }
+
+    /// Ends a feed's subscription, wherever it is.
+    fn part(&mut self, id: FeedNumber) {
+        self.order(id, Order::Unsubscribe { id });
+        if let Some(Over::Here(scope)) = self.feeds.get_mut(&id).and_then(|feed| feed.over.take()) {
+            scope.cancel();
+        }
     }
 
     /// Cameras may have moved to another device, or to none.
@@ -184,14 +215,14 @@ impl Owner {
             .feeds
             .iter()
             .filter(|(_, feed)| {
-                feed.over.is_some() && feed.over != assignments.device(feed.camera, feed.tier)
+                let puller = assignments.puller(feed.camera, feed.tier);
+                feed.over.as_ref().is_some_and(|over| !over.is(puller))
             })
             .map(|(id, _)| *id)
             .collect();
         for id in moved {
-            self.order(id, Order::Unsubscribe { id });
+            self.part(id);
             if let Some(feed) = self.feeds.get_mut(&id) {
-                feed.over = None;
                 let _ = feed.events.try_send(Raw::Lost);
             }
         }
@@ -206,34 +237,44 @@ impl Owner {
         }
     }
 
-    /// Subscribes a feed over the link of its device; `false` if there is none.
+    /// Subscribes a feed where its camera is pulled; `false` if that cannot be.
     fn join_one(&mut self, id: FeedNumber) -> bool {
         let Some(feed) = self.feeds.get_mut(&id) else { return false };
-        let device = self.assignments.borrow().device(feed.camera, feed.tier);
-        let Some((device, link)) = device.and_then(|device| Some((device, self.links.get(&device)?))) else {
-            return false;
+        let puller = self.assignments.borrow().puller(feed.camera, feed.tier);
+        let device = match (puller, &self.pull) {
+            (Some(Puller::Node), Some(pull)) => {
+                feed.over = Some(Over::Here(carry(&self.scope, feed, pull.clone())));
+                return true;
+            }
+            (Some(Puller::Device(device)), _) => device,
+            _ => return false,
         };
+        let Some(link) = self.links.get(&device) else { return false };
         let order =
             Order::Subscribe { id, camera: feed.camera, tier: feed.tier, events: feed.events.clone() };
         let taken = link.orders.try_send(order).is_ok();
-        feed.over = taken.then_some(device);
+        feed.over = taken.then_some(Over::Link(device));
         taken
     }
 
     fn explain(&self, id: FeedNumber) {
         let Some(feed) = self.feeds.get(&id) else { return };
-        let assigned = self.assignments.borrow().device(feed.camera, feed.tier).is_some();
-        let (code, text) = if assigned {
-            (ReasonCode::DeviceOffline, "the appliance at the site is not connected")
-        } else {
-            (ReasonCode::NotFound, "no appliance serves this camera in this size")
+        let puller = self.assignments.borrow().puller(feed.camera, feed.tier);
+        let (code, text) = match puller {
+            Some(Puller::Device(_)) => {
+                (ReasonCode::DeviceOffline, "the appliance at the site is not connected")
+            }
+            Some(Puller::Node) => (ReasonCode::NotFound, "this node pulls no cameras itself"),
+            None => (ReasonCode::NotFound, "no appliance serves this camera in this size"),
         };
         let _ = feed.events.try_send(Raw::State { code: Some(code), text: text.to_owned() });
     }
 
     fn order(&self, id: FeedNumber, order: Order) {
-        let device = self.feeds.get(&id).and_then(|feed| feed.over);
-        if let Some(link) = device.and_then(|device| self.links.get(&device)) {
+        let Some(Over::Link(device)) = self.feeds.get(&id).and_then(|feed| feed.over.as_ref()) else {
+            return;
+        };
+        if let Some(link) = self.links.get(device) {
             // A link that is so far behind ends itself, and its subscriptions with it.
             let _ = link.orders.try_send(order);
         }
@@ -248,6 +289,20 @@ impl Owner {
         }
         self.join();
     }
+}
+
+impl Feed {
+    fn is_over(&self, device: DeviceId) -> bool {
+        self.over.as_ref().is_some_and(|over| over.is_link(device))
+    }
+}
+
+/// Starts the pull of a feed here; the scope ends it.
+fn carry(scope: &TaskScope, feed: &Feed, pull: NodePull) -> TaskScope {
+    let scope = scope.child();
+    let carrier = Carrier { pull, camera: feed.camera, tier: feed.tier, events: feed.events.clone() };
+    scope.spawn("pull-feed", carrier.run(scope.shutdown()));
+    scope
 }
 
 /// Orders that wait for a link's task.

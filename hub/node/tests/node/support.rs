@@ -8,14 +8,14 @@ use axum::{
 use sluice_hub_node::{
     front::{self, Front, Origins},
     relay::{self, Ports, Relay},
-    tunnel,
+    tunnel::{self, Supply},
 };
 use sluice_ids::{CameraId, DeviceId, NodeId, SessionId, TenantId, Tier};
 use sluice_runtime::{Clock, TaskScope, random_bytes, uuid_v7};
 use sluice_telemetry::Metrics;
 use sluice_trust::playback::{Claims, Signer};
 use sluice_webrtc::{Engine, EngineConfig, EngineMetrics};
-use sluice_wire::node::{Assignment, FromNode, ToNode};
+use sluice_wire::node::{Assignment, FromNode, Puller, ToNode};
 use tokio::sync::{mpsc, watch};
 use tower::ServiceExt as _;
 
@@ -44,12 +44,15 @@ impl Stage {
         let (keys, known_keys) = watch::channel(Arc::default());
         let (orders, inbox) = mpsc::channel(16);
         let (outbox, reports) = mpsc::channel(16);
-        let tunnels = tunnel::spawn(&scope, clock, no_links, assigned, &metrics);
+        let (pulls, _) = watch::channel(Arc::default());
+        let supply = Supply { links: no_links, pull: None };
+        let tunnels = tunnel::spawn(&scope, clock, supply, assigned, &metrics);
         let ports = Ports {
             orders: inbox,
             reports: outbox,
             tunnels,
             assignments,
+            pulls,
             keys,
             engine: engine.clone(),
             engine_events,
@@ -77,7 +80,12 @@ impl Stage {
     async fn assign(&self, clock: Clock) {
         let device = DeviceId::from_uuid(uuid_v7(&clock));
         let linger = Duration::from_millis(100);
-        let assignment = Assignment { device, camera: self.camera, tiers: vec![Tier::Sub], linger };
+        let assignment = Assignment {
+            puller: Puller::Device(device),
+            camera: self.camera,
+            tiers: vec![Tier::Sub],
+            linger,
+        };
         self.tell(ToNode::Keys(vec![(self.signer.kid().to_owned(), self.signer.public().to_vec())])).await;
         self.tell(ToNode::Assign(vec![assignment])).await;
         // Orders are taken before commands, so an answered command means that both were taken.

@@ -3,21 +3,22 @@
 
 use std::{net::TcpListener, sync::Arc, time::Duration};
 
-use sluice_edge_camera::{Cameras, CamerasConfig};
 use sluice_ids::{CameraId, Tier};
+use sluice_pulls::{Pulls, PullsConfig};
 use sluice_runtime::{Clock, TaskScope};
+use sluice_source::SourceMetrics;
 use sluice_telemetry::Metrics;
 use sluice_trust::seal::{self, Keypair};
 use sluice_wire::{
     ReasonCode,
-    control::{CameraReport, Desired, DesiredCamera, DesiredTier, Warm},
+    control::{CameraReport, DesiredCamera, DesiredTier, Transport, Warm},
 };
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
 struct Rig {
     scope: TaskScope,
-    cameras: Cameras,
+    pulls: Pulls,
     key: Keypair,
     metrics: Metrics,
 }
@@ -25,13 +26,14 @@ struct Rig {
 impl Rig {
     fn new() -> Self {
         let (scope, key, metrics) = (TaskScope::new(), Keypair::generate(), Metrics::default());
-        let config = CamerasConfig { ring_bytes: 1 << 20, seal_key: key.clone() };
-        let cameras = Cameras::spawn(&scope, Clock::system(), config, &metrics);
-        Self { scope, cameras, key, metrics }
+        let config = PullsConfig { ring_bytes: 1 << 20, seal_key: key.clone() };
+        let of_sources = metrics.register("edge", SourceMetrics::register);
+        let pulls = Pulls::spawn(&scope, Clock::system(), config, of_sources);
+        Self { scope, pulls, key, metrics }
     }
 
     async fn reported(&self, fits: impl Fn(&[CameraReport]) -> bool) -> Arc<Vec<CameraReport>> {
-        let mut report = self.cameras.report();
+        let mut report = self.pulls.report();
         let found = tokio::time::timeout(PATIENCE, report.wait_for(|report| fits(report))).await;
         Arc::clone(&found.expect("a report in time").unwrap())
     }
@@ -59,11 +61,8 @@ fn camera(n: u128, sealed_password: Vec<u8>) -> DesiredCamera {
         sealed_password,
         warm: Warm::Sub,
         linger: Duration::from_secs(15),
+        transport: Transport::Tcp,
     }
-}
-
-fn desired(cameras: Vec<DesiredCamera>) -> Desired {
-    Desired { generation: 1, cameras, nodes: Vec::new() }
 }
 
 fn reason(report: &[CameraReport], camera: usize, tier: usize) -> Option<ReasonCode> {
@@ -74,7 +73,7 @@ fn reason(report: &[CameraReport], camera: usize, tier: usize) -> Option<ReasonC
 async fn a_camera_that_does_not_answer_is_told_in_words_without_its_secrets() {
     let rig = Rig::new();
     let sealed = seal::seal(rig.key.public(), id(1).to_string().as_bytes(), b"planted-password").unwrap();
-    rig.cameras.apply(&desired(vec![camera(1, sealed)]));
+    rig.pulls.apply(&[camera(1, sealed)]);
     let report = rig.reported(|report| reason(report, 0, 1) == Some(ReasonCode::Unreachable)).await;
     assert_eq!(reason(&report, 0, 0), None, "main is off until somebody asks");
     let shown = format!("{report:?} {}", rig.metrics.exposition());
@@ -87,23 +86,23 @@ async fn a_camera_that_does_not_answer_is_told_in_words_without_its_secrets() {
 async fn a_password_sealed_for_another_camera_opens_nothing() {
     let rig = Rig::new();
     let sealed = seal::seal(rig.key.public(), id(2).to_string().as_bytes(), b"x").unwrap();
-    rig.cameras.apply(&desired(vec![camera(1, sealed)]));
+    rig.pulls.apply(&[camera(1, sealed)]);
     let report = rig.reported(|report| reason(report, 0, 0).is_some()).await;
     assert_eq!(reason(&report, 0, 1), Some(ReasonCode::WrongPassword));
-    assert!(rig.cameras.source(id(1), Tier::Sub).is_none() && rig.cameras.offered().is_empty());
+    assert!(rig.pulls.source(id(1), Tier::Sub).is_none() && rig.pulls.offered().is_empty());
 }
 
 #[tokio::test]
 async fn only_what_changed_is_opened_anew() {
     let rig = Rig::new();
     let (first, second) = (camera(1, Vec::new()), camera(2, Vec::new()));
-    rig.cameras.apply(&desired(vec![first.clone(), second.clone()]));
-    assert_eq!(rig.cameras.offered().len(), 4);
+    rig.pulls.apply(&[first.clone(), second.clone()]);
+    assert_eq!(rig.pulls.offered().len(), 4);
     let (kept, removed) =
-        (rig.cameras.source(id(1), Tier::Sub).unwrap(), rig.cameras.source(id(2), Tier::Sub).unwrap());
-    rig.cameras.apply(&desired(vec![first]));
+        (rig.pulls.source(id(1), Tier::Sub).unwrap(), rig.pulls.source(id(2), Tier::Sub).unwrap());
+    rig.pulls.apply(&[first]);
     tokio::time::timeout(PATIENCE, removed.closed()).await.expect("the removed camera's source ends");
-    assert_eq!(rig.cameras.offered(), [(id(1), Tier::Main), (id(1), Tier::Sub)]);
+    assert_eq!(rig.pulls.offered(), [(id(1), Tier::Main), (id(1), Tier::Sub)]);
     let still_there = tokio::time::timeout(Duration::from_millis(50), kept.closed()).await;
     assert!(still_there.is_err(), "the other source goes on");
     rig.reported(|report| report.len() == 1).await;

@@ -19,6 +19,7 @@ fn camera(n: u128, tiers: &[(Tier, &str)], warm: Warm) -> DesiredCamera {
         sealed_password: b"sealed:pw".to_vec(),
         warm,
         linger: Duration::from_secs(15),
+        transport: control::Transport::Tcp,
     }
 }
 
@@ -27,7 +28,7 @@ fn wanted(cameras: Vec<DesiredCamera>) -> BTreeMap<Key, Spec> {
         let text = std::str::from_utf8(sealed).ok()?.strip_prefix("sealed:")?;
         Some(Secret::new(text.to_owned()))
     };
-    specs(&Desired { generation: 1, cameras, nodes: Vec::new() }, &open)
+    specs(&cameras, &open)
 }
 
 fn keys(plan: &Plan) -> (Vec<Key>, Vec<Key>, Vec<(Key, bool)>) {

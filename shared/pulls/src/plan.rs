@@ -1,10 +1,11 @@
-//! From the desired document and what runs now to what must change. Pure.
+//! From the desired cameras and what runs now to what must change. Pure.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use sluice_ids::{CameraId, Tier};
+use sluice_source::Transport;
 use sluice_telemetry::Secret;
-use sluice_wire::control::{Desired, DesiredCamera, Warm};
+use sluice_wire::control::{self, DesiredCamera, Warm};
 use url::Url;
 
 /// One stream.
@@ -24,6 +25,7 @@ pub(crate) enum Pull {
         url: Url,
         login: Option<Login>,
         hold: Duration,
+        transport: Transport,
     },
     /// It cannot be reached as described, in words.
     Refused(Refusal),
@@ -61,9 +63,9 @@ const SHORTEST_HOLD: Duration = Duration::from_secs(5);
 const LONGEST_HOLD: Duration = Duration::from_secs(600);
 
 /// What should run.
-pub(crate) fn specs(desired: &Desired, open: &Open<'_>) -> BTreeMap<Key, Spec> {
+pub(crate) fn specs(desired: &[DesiredCamera], open: &Open<'_>) -> BTreeMap<Key, Spec> {
     let mut specs = BTreeMap::new();
-    for camera in &desired.cameras {
+    for camera in desired {
         let login = login(camera, open);
         for tier in &camera.tiers {
             let pull = match (address(&tier.url), &login) {
@@ -71,7 +73,7 @@ pub(crate) fn specs(desired: &Desired, open: &Open<'_>) -> BTreeMap<Key, Spec> {
                 (_, Err(refusal)) => Pull::Refused(*refusal),
                 (Some(url), Ok(login)) => {
                     let hold = camera.linger.clamp(SHORTEST_HOLD, LONGEST_HOLD);
-                    Pull::From { url, login: login.clone(), hold }
+                    Pull::From { url, login: login.clone(), hold, transport: transport(camera) }
                 }
             };
             let warm = is_warm(camera, tier.tier);
@@ -110,6 +112,13 @@ fn login(camera: &DesiredCamera, open: &Open<'_>) -> Result<Option<Login>, Refus
     }
     let password = open(camera.camera_id, &camera.sealed_password).ok_or(Refusal::Password)?;
     Ok(Some(Login { username: camera.username.clone(), password }))
+}
+
+fn transport(camera: &DesiredCamera) -> Transport {
+    match camera.transport {
+        control::Transport::Tcp => Transport::Tcp,
+        control::Transport::Udp => Transport::Udp,
+    }
 }
 
 fn address(url: &str) -> Option<Url> {

@@ -7,9 +7,9 @@ use std::{
 use sluice_ids::{CameraId, Tier, UnixMillis};
 use sluice_runtime::{Clock, Shutdown, TaskScope};
 use sluice_source::{AuthBreaker, Credentials, Settings, Source, SourceMetrics, Status};
-use sluice_telemetry::{Metrics, Secret};
+use sluice_telemetry::Secret;
 use sluice_trust::seal::Keypair;
-use sluice_wire::control::{CameraReport, Desired};
+use sluice_wire::control::{CameraReport, DesiredCamera};
 use tokio::{
     select,
     sync::{Notify, watch},
@@ -22,16 +22,16 @@ use crate::{
 
 /// What the room needs to know.
 #[derive(Clone)]
-pub struct CamerasConfig {
+pub struct PullsConfig {
     /// The most one stream's cached group of pictures may take, in bytes.
     pub ring_bytes: usize,
     /// The key that the hub seals camera passwords to.
     pub seal_key: Keypair,
 }
 
-/// The cameras of this device: the one place that opens and closes their sources.
+/// The streams that this process pulls: the one place that opens and closes their sources.
 #[derive(Clone)]
-pub struct Cameras {
+pub struct Pulls {
     shared: Arc<Shared>,
     report: watch::Receiver<Arc<Vec<CameraReport>>>,
 }
@@ -39,7 +39,7 @@ pub struct Cameras {
 struct Shared {
     scope: TaskScope,
     clock: Clock,
-    config: CamerasConfig,
+    config: PullsConfig,
     metrics: SourceMetrics,
     /// A registry in the sense of the style paper: locked for a moment, never across an await.
     streams: Mutex<BTreeMap<Key, Stream>>,
@@ -58,11 +58,10 @@ const SETTLE: Duration = Duration::from_millis(200);
 /// Figures that always move are told this often: 50 cameras then cost about 1 kbit/s on the link.
 const FIGURES_EVERY: Duration = Duration::from_secs(60);
 
-impl Cameras {
-    /// A device without cameras, until [`Cameras::apply`].
+impl Pulls {
+    /// Nothing is pulled until [`Pulls::apply`].
     #[must_use]
-    pub fn spawn(scope: &TaskScope, clock: Clock, config: CamerasConfig, metrics: &Metrics) -> Self {
-        let metrics = metrics.register("edge", SourceMetrics::register);
+    pub fn spawn(scope: &TaskScope, clock: Clock, config: PullsConfig, metrics: SourceMetrics) -> Self {
         let shared = Arc::new(Shared {
             scope: scope.child(),
             clock,
@@ -72,12 +71,12 @@ impl Cameras {
             changed: Arc::default(),
         });
         let (publish, report) = watch::channel(Arc::default());
-        scope.spawn("camera-report", tell(Arc::clone(&shared), publish, scope.shutdown()));
+        scope.spawn("pull-report", tell(Arc::clone(&shared), publish, scope.shutdown()));
         Self { shared, report }
     }
 
-    /// Makes the sources agree with the document. Streams that did not change are not touched.
-    pub fn apply(&self, desired: &Desired) {
+    /// Makes the sources agree with the list. Streams that did not change are not touched.
+    pub fn apply(&self, desired: &[DesiredCamera]) {
         let wanted = specs(desired, &|camera, sealed| self.shared.password(camera, sealed));
         let mut streams = self.shared.streams();
         let plan = plan(streams.iter().map(|(key, stream)| (key, &stream.spec)), wanted);
@@ -104,7 +103,7 @@ impl Cameras {
         self.shared.changed.notify_one();
     }
 
-    /// The source of one stream, if the document names it and it can be reached as described.
+    /// The source of one stream, if the list names it and it can be reached as described.
     #[must_use]
     pub fn source(&self, camera: CameraId, tier: Tier) -> Option<Source> {
         self.shared.streams().get(&(camera, tier))?.source.clone()
@@ -143,7 +142,7 @@ impl Shared {
 
     fn open(&self, (camera, tier): Key, spec: Spec, breaker: AuthBreaker) -> Stream {
         let since = UnixMillis(self.clock.unix_millis());
-        let Pull::From { url, login, hold } = &spec.pull else {
+        let Pull::From { url, login, hold, transport } = &spec.pull else {
             return Stream { spec, since, source: None };
         };
         let credentials = login
@@ -155,11 +154,12 @@ impl Shared {
             credentials,
             ring_bytes: self.config.ring_bytes,
             hold: *hold,
+            transport: *transport,
             breaker,
         };
         let source = Source::spawn(&self.scope, self.clock, settings, self.metrics.clone());
         source.keep_warm(spec.warm);
-        self.scope.spawn("camera-status", watch_over(source.status(), Arc::clone(&self.changed)));
+        self.scope.spawn("pull-status", watch_over(source.status(), Arc::clone(&self.changed)));
         Stream { spec, since, source: Some(source) }
     }
 

@@ -34,6 +34,9 @@ pub(crate) fn tier(tier: Tier, status: &Status) -> TierReport {
     report.forwarding = status.state == State::Forwarding;
     let audio = status.presentation.as_ref().and_then(|offer| offer.audio());
     report.audio_codec = audio.map(|line| line.encoding.clone());
+    if let Some(sound) = &status.sound {
+        (report.audio_rate, report.audio_channels) = (sound.rate, sound.channels);
+    }
     report
 }
 

@@ -1,0 +1,17 @@
+//! Which streams a process pulls, and how they stand: at an edge the cameras of its site, at a node those beside it.
+//!
+//! A list of desired cameras names them; [`Pulls::apply`] makes the sources agree with it, level-triggered: the
+//! same list twice changes nothing, and a stream whose settings did not change keeps its session.
+//!
+//! ```text
+//! desired cameras ─▶ plan (pure) ─▶ close, open, keep warm ─▶ sources ─▶ report
+//! ```
+//!
+//! Invariants: one source per (camera, tier); a password is opened here and lives in memory only; the tiers
+//! of a camera share one auth breaker; the report never holds an address or a secret.
+
+mod plan;
+mod pulls;
+mod report;
+
+pub use pulls::{Pulls, PullsConfig};
