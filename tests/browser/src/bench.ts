@@ -1,6 +1,7 @@
 import path from "node:path";
 import { parseArgs } from "node:util";
 import { latency } from "./bench/latency.ts";
+import { hlsColdStarts, hlsLatency, hlsStarts } from "./bench/llhls.ts";
 import { coldStarts, warmStarts } from "./bench/starts.ts";
 import { write, type Row } from "./bench/table.ts";
 import { chromiumIsInstalled } from "./harness/browser.ts";
@@ -15,12 +16,19 @@ const { values: options } = parseArgs({
     out: { type: "string", default: path.resolve(__HERE__, "../../target/bench/browser.json") },
   },
 });
+/** Between hub and browser, where a distance is measured. */
+const ROUND_TRIP_MS = 50;
 const pick = (whole: number, quick: number): number => (options.quick ? quick : whole);
 
 const sections: readonly (readonly [name: string, measure: () => Promise<Row[]>])[] = [
   ...[1, 2, 4].map((gop) => [`starts at GOP ${gop} s`, () => warmStarts(gop, pick(20, 3))] as const),
   ["cold starts", () => coldStarts(pick(20, 3))],
   ["latency", () => latency(pick(20, 5), pick(5, 1))],
+  ...[1, 2, 4].map((gop) => [`LL-HLS starts at GOP ${gop} s`, () => hlsStarts(gop, pick(15, 2))] as const),
+  ["LL-HLS cold starts", () => hlsColdStarts(pick(10, 2))],
+  ...[1, 2, 4].map((gop) => [`LL-HLS latency at GOP ${gop} s`, () => hlsLatency(gop, pick(20, 5), pick(5, 1))] as const),
+  ...[1, 2, 4].map((gop) => [`LL-HLS starts at GOP ${gop} s over a round trip`, () => hlsStarts(gop, pick(8, 2), ROUND_TRIP_MS)] as const),
+  ...[1, 2, 4].map((gop) => [`LL-HLS latency at GOP ${gop} s over a round trip`, () => hlsLatency(gop, pick(10, 5), pick(5, 1), ROUND_TRIP_MS)] as const),
 ];
 
 const rows: Row[] = [];

@@ -2,12 +2,15 @@ import { chromiumIsInstalled, launch } from "./harness/browser.ts";
 import { runAll, say, setAfterEach } from "./harness/runner.ts";
 import { Stack } from "./harness/stack.ts";
 import { World } from "./harness/world.ts";
+import { fallbackTests } from "./tests/fallback.ts";
 import { foreignTests } from "./tests/foreign.ts";
 import { leavingTests } from "./tests/leaving.ts";
+import { llHlsTests } from "./tests/llhls.ts";
 import { pageTests } from "./tests/pages.ts";
 import { playingTests } from "./tests/playing.ts";
 import { recoveryTests } from "./tests/recovery.ts";
 import { signInTests } from "./tests/sign_in.ts";
+import { soundTests } from "./tests/sound.ts";
 import { expiryTests, tokenTests } from "./tests/tokens.ts";
 
 const only = process.argv.slice(2);
@@ -36,6 +39,9 @@ async function main(): Promise<number> {
     tokenTests(world);
     signInTests(world);
     playingTests(world);
+    llHlsTests(world);
+    soundTests(world);
+    fallbackTests(world);
     foreignTests(world);
     pageTests(world);
     leavingTests(world);

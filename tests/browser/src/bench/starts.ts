@@ -1,6 +1,6 @@
 import { eventually, say, sleep } from "../harness/runner.ts";
 import { sample } from "../harness/metrics.ts";
-import { CAMERA, first, firstLive, onBench, view, type Bench, type Viewing } from "./viewing.ts";
+import { CAMERA, first, firstLive, linger, onBench, pullsAre, view, type Bench, type Viewing } from "./viewing.ts";
 import { spread, type Row } from "./table.ts";
 
 const SECTION = "browser start";
@@ -59,11 +59,6 @@ function rows(what: string, seen: readonly Viewing[], targets: { readonly p50: n
   ];
 }
 
-async function linger(bench: Bench, id: string, seconds: number): Promise<void> {
-  const { status, body } = await bench.stack.call("PATCH", `/cameras/${id}`, { linger_s: seconds });
-  if (status !== 200) throw new Error(`linger of ${seconds} s: ${status} ${JSON.stringify(body)}`);
-}
-
 /** As many feeds stand between edge and node, and nobody is connected any more. */
 function feedsAre(bench: Bench, count: number): Promise<void> {
   return eventually(QUIET_LIMIT_MS, async () => {
@@ -71,13 +66,5 @@ function feedsAre(bench: Bench, count: number): Promise<void> {
     const feeds = sample(metrics, "sluice_node_feeds");
     const viewers = sample(metrics, "sluice_node_sessions_opened_total") - sample(metrics, "sluice_node_sessions_ended_total");
     if (feeds !== count || viewers !== 0) throw new Error(`${feeds} feeds and ${viewers} sessions instead of ${count} and none`);
-  });
-}
-
-/** As many cameras are pulled by the edge. */
-function pullsAre(bench: Bench, count: number): Promise<void> {
-  return eventually(QUIET_LIMIT_MS, async () => {
-    const pulls = sample(await bench.stack.edgeMetrics(), "sluice_edge_pulls");
-    if (pulls !== count) throw new Error(`${pulls} pulls instead of ${count}`);
   });
 }

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { launch } from "../harness/browser.ts";
-import type { ConsolePage } from "../harness/console_page.ts";
+import { ConsolePage } from "../harness/console_page.ts";
+import { DelayedLink } from "../harness/link_delay.ts";
+import { sample } from "../harness/metrics.ts";
 import { eventually } from "../harness/runner.ts";
 import { Stack, type StackOptions } from "../harness/stack.ts";
 import { World } from "../harness/world.ts";
@@ -13,6 +15,8 @@ const KEEP_CLICKS = `addEventListener("click", (event) => { window.clickedAt = p
 const LIVE_WITHIN_MS = 100;
 /** Pictures that came this long after the first are the later ones. In ms. */
 const LATER_MS = 1_000;
+/** Everything of the last viewer is over within this. In ms. */
+const QUIET_LIMIT_MS = 40_000;
 /** How long a start may take before it counts as failed. In ms. */
 const PATIENCE_MS = 15_000;
 
@@ -39,19 +43,28 @@ export interface Bench {
   camera(number: number): string;
 }
 
+/** What a section has of its own. */
+export interface BenchOptions extends StackOptions {
+  /** How far the browser is from the hub, ms there and back. */
+  readonly roundTripMs?: number;
+}
+
 /** Runs one section with programs and a browser of its own. */
-export async function onBench<T>(options: StackOptions, body: (bench: Bench) => Promise<T>): Promise<T> {
+export async function onBench<T>({ roundTripMs = 0, ...options }: BenchOptions, body: (bench: Bench) => Promise<T>): Promise<T> {
   const stack = await Stack.start({ folder: "bench/browser", tiers: ["sub"], ...options });
+  const link = roundTripMs === 0 ? undefined : await DelayedLink.to(stack.httpsPort, roundTripMs / 2);
   try {
     const browser = await launch();
     try {
       const world = new World(stack, browser);
-      const console = await world.operator(KEEP_CLICKS);
+      const context = await world.context(KEEP_CLICKS);
+      const console = await ConsolePage.signedIn(context, stack, link && `https://localhost:${link.port}`);
       return await body({ stack, world, console, camera: (number) => world.camera(number) });
     } finally {
       await browser.close();
     }
   } finally {
+    await link?.close();
     await stack.stop();
   }
 }
@@ -100,4 +113,18 @@ export function ages(pictures: readonly Shown[], from: number, to: number): numb
 function onceEach(shown: readonly Shown[]): Shown[] {
   const known = new Set<number>();
   return shown.filter(({ clock }) => !known.has(clock) && known.add(clock));
+}
+
+/** Sets how long a camera's feed outlives its last viewer. */
+export async function linger(bench: Bench, id: string, seconds: number): Promise<void> {
+  const { status, body } = await bench.stack.call("PATCH", `/cameras/${id}`, { linger_s: seconds });
+  if (status !== 200) throw new Error(`linger of ${seconds} s: ${status} ${JSON.stringify(body)}`);
+}
+
+/** As many cameras are pulled by the edge. */
+export function pullsAre(bench: Bench, count: number): Promise<void> {
+  return eventually(QUIET_LIMIT_MS, async () => {
+    const pulls = sample(await bench.stack.edgeMetrics(), "sluice_edge_pulls");
+    if (pulls !== count) throw new Error(`${pulls} pulls instead of ${count}`);
+  });
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { BrowserContext, Page } from "playwright-core";
+import type { BrowserContext, Locator, Page } from "playwright-core";
 import type { Probe, Shown } from "../page/probe.ts";
 import { eventually } from "./runner.ts";
 import type { Stack } from "./stack.ts";
@@ -19,6 +19,8 @@ export interface TileWords {
   readonly word: string;
   readonly detail: string;
   readonly source: string;
+  /** Why it is not played by WebRTC. */
+  readonly note: string;
   readonly age: string;
   readonly name: string;
 }
@@ -27,16 +29,18 @@ export interface TileWords {
 export class ConsolePage {
   readonly page: Page;
   readonly #stack: Stack;
+  readonly #url: string;
 
-  constructor(page: Page, stack: Stack) {
+  constructor(page: Page, stack: Stack, url = stack.url) {
     this.page = page;
     this.#stack = stack;
+    this.#url = url;
   }
 
-  /** Opens the console over HTTPS and signs in. */
-  static async signedIn(context: BrowserContext, stack: Stack): Promise<ConsolePage> {
-    const console = new ConsolePage(await context.newPage(), stack);
-    await console.page.goto(stack.url);
+  /** Opens the console over HTTPS, by another way to it if `url` says so, and signs in. */
+  static async signedIn(context: BrowserContext, stack: Stack, url = stack.url): Promise<ConsolePage> {
+    const console = new ConsolePage(await context.newPage(), stack, url);
+    await console.page.goto(url);
     await console.signIn(stack.password);
     await console.page.waitForSelector(".tile");
     return console;
@@ -49,12 +53,30 @@ export class ConsolePage {
   }
 
   async open(place: string): Promise<void> {
-    await this.page.goto(`${this.#stack.url}/#/${place}`);
+    await this.page.goto(`${this.#url}/#/${place}`);
   }
 
   /** Presses the play (or stop) button of one tile. */
   async press(cameraId: string): Promise<void> {
     await this.page.click(`${tile(cameraId)} .tile-buttons button:first-child`);
+  }
+
+  /** Shows as many tiles at once. */
+  async layout(tiles: number): Promise<void> {
+    await this.page.check(`.layouts input[value="${tiles}"]`, { force: true });
+  }
+
+  /** Chooses the protocol of one tile in its menu. */
+  async choose(cameraId: string, protocol: "auto" | "webrtc" | "ll-hls" | "hls"): Promise<void> {
+    const menu = this.page.locator(`${tile(cameraId)} .tile-menu`);
+    if (await menu.isHidden()) await this.page.click(`${tile(cameraId)} .icon-button[aria-controls]`);
+    await menu.locator(`input[value="${protocol}"]`).check();
+    await this.page.click(`${tile(cameraId)} .icon-button[aria-controls]`);
+  }
+
+  /** The button of one tile's sound. */
+  speaker(cameraId: string): Locator {
+    return this.page.locator(`${tile(cameraId)} .tile-buttons [aria-pressed]`);
   }
 
   async pressAll(): Promise<void> {
@@ -67,7 +89,7 @@ export class ConsolePage {
       const text = (part: string): string => element.querySelector(part)?.textContent ?? "";
       return {
         tone: tone ?? "", player: player ?? "", freshness: freshness ?? "", ageMs: ageMs === undefined ? undefined : Number(ageMs),
-        word: text(".tile-word"), detail: text(".tile-detail"), source: text(".tile-source"), age: text(".tile-age"), name: text(".tile-name"),
+        word: text(".tile-word"), detail: text(".tile-detail"), source: text(".tile-source"), note: text(".tile-note"), age: text(".tile-age"), name: text(".tile-name"),
       };
     });
   }

@@ -33,6 +33,8 @@ export interface StackOptions {
   readonly camsim?: readonly string[];
   /** The tiers of each camera. */
   readonly tiers?: readonly string[];
+  /** Further lines of the hub's `[webrtc]`. */
+  readonly webrtc?: readonly string[];
   /** Further fields of each `POST /cameras`. */
   readonly fields?: Readonly<Record<string, unknown>>;
 }
@@ -49,6 +51,7 @@ export class Stack {
   readonly camsim: Program;
   readonly #ports: Ports;
   readonly #binaries: string;
+  #issued: { readonly device_id: string; readonly site_id: string } | undefined;
   readonly #options: StackOptions;
   readonly cameraUser = CAMERA_USER;
   readonly cameraPassword = randomBytes(8).toString("hex");
@@ -59,9 +62,9 @@ export class Stack {
     this.#options = options;
     this.dir = path.join(process.env.CARGO_TARGET_DIR ?? path.join(ROOT, "target"), options.folder ?? "browser");
     const log = (name: string): string => path.join(this.dir, `${name}.log`);
-    this.hub = new Program(this.#binary("sluice-hub"), ["serve", "--config", path.join(this.dir, "hub.toml")], log("hub"));
-    this.edge = new Program(this.#binary("sluice-edge"), ["run", "--config", path.join(this.dir, "edge/edge.toml")], log("edge"));
-    this.camsim = new Program(this.#binary("sluice-camsim"), [
+    this.hub = new Program(this.binary("sluice-hub"), ["serve", "--config", path.join(this.dir, "hub.toml")], log("hub"));
+    this.edge = new Program(this.binary("sluice-edge"), ["run", "--config", path.join(this.dir, "edge/edge.toml")], log("edge"));
+    this.camsim = new Program(this.binary("sluice-camsim"), [
       "--cameras", String(this.#count), "--listen", local(ports.rtsp), "--control", local(ports.faults),
       "--auth", "digest", "--user", CAMERA_USER, "--password", this.cameraPassword, ...(options.camsim ?? []),
     ], log("camsim"));
@@ -70,6 +73,16 @@ export class Stack {
   /** The console's address; the certificate is the hub's own. */
   get url(): string {
     return `https://localhost:${this.#ports.https}`;
+  }
+
+  /** The port of the console and of the media. */
+  get httpsPort(): number {
+    return this.#ports.https;
+  }
+
+  /** Where one of the programs lies. */
+  binary(name: string): string {
+    return path.join(this.#binaries, name);
   }
 
   /** Where a virtual camera (counted from 1) streams. */
@@ -100,13 +113,14 @@ export class Stack {
       "issue", "--site", "Test site", "--name", "Test edge", "--hub", local(this.#ports.link), "--out", path.join(this.dir, "edge"),
       "--private-listen", local(this.#ports.edgePrivate), "--json",
     )) as { device_id: string; site_id: string };
+    this.#issued = issued;
     this.camsim.start();
     this.hub.start();
     await this.answers();
     this.edge.start();
     this.token = await this.#makeToken();
     // A camera can be added once its device has told the key that passwords are sealed for.
-    for (let number = 1; number <= this.#count; number += 1) await eventually(START_LIMIT_MS, () => this.#addCamera(number, issued));
+    for (let number = 1; number <= this.#count; number += 1) await eventually(START_LIMIT_MS, () => this.#addCamera(number));
     await this.camerasReady();
   }
 
@@ -194,23 +208,19 @@ export class Stack {
     return `http://${local(this.#ports.http)}`;
   }
 
-  #binary(name: string): string {
-    return path.join(this.#binaries, name);
-  }
-
   #writeHubConfig(): void {
     const { https, http, link, webrtc, hubPrivate } = this.#ports;
     writeFileSync(path.join(this.dir, "hub.toml"), [
       `state_dir = ${JSON.stringify(path.join(this.dir, "hub"))}`,
       "[http]", `tls_listen = "${local(https)}"`, `plain_listen = "${local(http)}"`,
       "[link]", `listen = "${local(link)}"`,
-      "[webrtc]", `listen = "${local(webrtc)}"`,
+      "[webrtc]", `listen = "${local(webrtc)}"`, ...(this.#options.webrtc ?? []),
       "[private]", `listen = "${local(hubPrivate)}"`, "",
     ].join("\n"));
   }
 
   async #admin(...args: readonly string[]): Promise<string> {
-    const { stdout } = await run(this.#binary("sluice-hub"), ["admin", ...args, "--config", path.join(this.dir, "hub.toml")]);
+    const { stdout } = await run(this.binary("sluice-hub"), ["admin", ...args, "--config", path.join(this.dir, "hub.toml")]);
     return stdout;
   }
 
@@ -231,16 +241,22 @@ export class Stack {
     return body.token;
   }
 
-  async #addCamera(number: number, issued: { device_id: string; site_id: string }): Promise<void> {
+  async #addCamera(number: number): Promise<void> {
     const name = `Camera ${number}`;
     const tiers = (this.#options.tiers ?? ["main", "sub"]).map((tier) => ({ tier, url: this.rtsp(number, tier) }));
+    const id = await this.addCamera(name, tiers, { username: CAMERA_USER, password: this.cameraPassword });
+    this.cameras.push({ id, name });
+  }
+
+  /** Adds a camera that the edge pulls, and answers its id. */
+  async addCamera(name: string, tiers: readonly { readonly tier: string; readonly url: string }[], account: Readonly<Record<string, string>> = {}): Promise<string> {
     const { status, body } = await this.call("POST", "/cameras", {
-      name, site_id: issued.site_id, via: issued.device_id,
-      source: { type: "rtsp", username: CAMERA_USER, password: this.cameraPassword, tiers },
+      name, site_id: this.#issued?.site_id, via: this.#issued?.device_id,
+      source: { type: "rtsp", ...account, tiers },
       ...this.#options.fields,
     });
     if (status !== 201 || typeof body.id !== "string") throw new Error(`adding ${name}: ${status} ${JSON.stringify(body)}`);
-    this.cameras.push({ id: body.id, name });
+    return body.id;
   }
 }
 

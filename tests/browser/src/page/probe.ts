@@ -16,6 +16,8 @@ export interface Probe {
   clocks(): Record<string, number | undefined>;
   /** Records every picture of a camera's tile from now on. */
   record(cameraId: string): void;
+  /** The loudest sample of what a camera's element plays within `ms`, 0 to 1; 0 too where it plays no sound at all. */
+  peak(cameraId: string, ms: number): Promise<number>;
   /** What was recorded so far. */
   shown(cameraId: string): readonly Shown[];
 }
@@ -64,6 +66,28 @@ window.probe = {
     };
     element = video(cameraId);
     next();
+  },
+  async peak(cameraId, ms) {
+    const element = video(cameraId);
+    // What a muted element would play is not heard.
+    if (element === null || element.muted || element.volume === 0) return 0;
+    const stream = (element as HTMLVideoElement & { captureStream(): MediaStream }).captureStream();
+    if (stream.getAudioTracks().length === 0) return 0;
+    const context = new AudioContext();
+    try {
+      const analyser = context.createAnalyser();
+      context.createMediaStreamSource(new MediaStream(stream.getAudioTracks())).connect(analyser);
+      const samples = new Float32Array(analyser.fftSize);
+      let peak = 0;
+      for (const until = performance.now() + ms; performance.now() < until;) {
+        analyser.getFloatTimeDomainData(samples);
+        peak = samples.reduce((most, sample) => Math.max(most, Math.abs(sample)), peak);
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+      return peak;
+    } finally {
+      await context.close();
+    }
   },
   shown(cameraId) {
     return recorded.get(cameraId) ?? [];

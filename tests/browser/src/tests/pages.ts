@@ -28,7 +28,8 @@ export function pageTests(world: World): void {
     await console.open("wall");
     await console.pressAll();
     await console.live(world.camera(1));
-    await audit(console.page, "wall while playing");
+    await console.page.getByRole("button", { name: /Camera 1/ }).and(console.page.locator("[aria-controls]")).click();
+    await audit(console.page, "wall while playing, a menu open");
   });
 
   test("every page fits from a phone to a 4K wall", async () => {
@@ -49,13 +50,15 @@ export function pageTests(world: World): void {
     const { page } = console;
     const id = world.camera(1);
     await page.focus("#main");
-    for (let presses = 0; presses < 20; presses += 1) {
-      await page.keyboard.press("Tab");
-      if ((await page.evaluate(() => document.activeElement?.getAttribute("aria-label"))) === "Play Camera 1") break;
-    }
+    await tabTo(page, "Play Camera 1");
     await page.keyboard.press("Enter");
     await console.live(id);
-    await page.keyboard.press("Tab");
+    await tabTo(page, "How Camera 1 is played");
+    await page.keyboard.press("Enter");
+    await page.getByRole("radio", { name: "Automatic" }).first().waitFor();
+    await page.keyboard.press("Escape");
+    assert.equal(await page.getByRole("radio", { name: "Automatic" }).count(), 0);
+    await tabTo(page, "Enlarge Camera 1");
     await page.keyboard.press("Enter");
     await eventually(3_000, async () => { assert.equal(await page.locator(".tile").count(), 1); });
     await page.keyboard.press("Escape");
@@ -129,6 +132,15 @@ export function pageTests(world: World): void {
     }, [world.camera(1), world.stack.token] as const);
     assert.deepEqual([...new Set(played)], ["idle", "asking", "connecting", "awaiting", "playing"]);
   });
+}
+
+/** Moves the focus by the keyboard to what has this name. */
+async function tabTo(page: Page, label: string): Promise<void> {
+  for (let presses = 0; presses < 20; presses += 1) {
+    await page.keyboard.press("Tab");
+    if ((await page.evaluate(() => document.activeElement?.getAttribute("aria-label"))) === label) return;
+  }
+  assert.fail(`${label} is not reached by the keyboard`);
 }
 
 interface AxeResult {
