@@ -2,7 +2,7 @@ use sluice_hub_store::{Camera, Device, Warm};
 use sluice_ids::Tier;
 use sluice_wire::{
     control::{self, Desired, DesiredCamera, DesiredNode, DesiredTier},
-    node::Assignment,
+    node::{Assignment, Puller},
 };
 
 /// What the device should do, by the registry.
@@ -14,14 +14,15 @@ pub(crate) fn document(device: &Device, cameras: &[Camera], node: &DesiredNode) 
     }
 }
 
-/// Who announces the camera to the node; `None` where a node pulls it, or nobody.
+/// Who brings the camera to the node; `None` for a camera that is switched off.
 pub(crate) fn assignment(camera: &Camera) -> Option<Assignment> {
+    let puller = camera.via.device().map_or(Puller::Node, Puller::Device);
     let tiers: Vec<Tier> = camera.tiers.iter().map(|tier| tier.tier).collect();
-    let device = camera.via.device().filter(|_| camera.enabled);
-    device.map(|device| Assignment { device, camera: camera.id, tiers, linger: camera.linger })
+    camera.enabled.then_some(Assignment { puller, camera: camera.id, tiers, linger: camera.linger })
 }
 
-fn camera(camera: &Camera) -> DesiredCamera {
+/// What whoever pulls the camera needs to know of it.
+pub(crate) fn camera(camera: &Camera) -> DesiredCamera {
     let tier = |tier: &sluice_hub_store::CameraTier| DesiredTier { tier: tier.tier, url: tier.url.clone() };
     DesiredCamera {
         camera_id: camera.id,
@@ -36,5 +37,6 @@ fn camera(camera: &Camera) -> DesiredCamera {
             Warm::None => control::Warm::None,
         },
         linger: camera.linger,
+        transport: control::Transport::Tcp,
     }
 }

@@ -5,7 +5,10 @@ use sluice_hub_store::Store;
 use sluice_ids::{CameraId, DeviceId, NodeId, TenantId, Tier};
 use sluice_runtime::{Clock, TaskScope};
 use sluice_telemetry::Metrics;
-use sluice_wire::{control::DesiredNode, node::Assignment};
+use sluice_wire::{
+    control::{CameraReport, DesiredCamera, DesiredNode},
+    node::Assignment,
+};
 use tokio::sync::{broadcast, mpsc, watch};
 
 use crate::{
@@ -24,6 +27,8 @@ pub struct Fleet {
     view: watch::Receiver<View>,
     events: broadcast::Sender<FleetEvent>,
     assignments: watch::Receiver<Arc<Vec<Assignment>>>,
+    pulls: watch::Receiver<Arc<Vec<DesiredCamera>>>,
+    node_seal_key: [u8; 32],
     metrics: FleetMetrics,
 }
 
@@ -33,10 +38,19 @@ pub struct FleetConfig {
     pub node_id: NodeId,
     /// Where devices dial it.
     pub node_address: SocketAddr,
+    /// The X25519 key that secrets of the cameras it pulls itself are sealed to.
+    pub node_seal_key: [u8; 32],
     /// Where links come from: revoked devices are denied there.
     pub endpoint: Endpoint,
     /// Where to count.
     pub metrics: Metrics,
+}
+
+/// The node of this hub, and the gate that devices come through.
+pub(crate) struct Home {
+    pub(crate) node: DesiredNode,
+    pub(crate) seal_key: [u8; 32],
+    pub(crate) gate: Gate,
 }
 
 /// How everything stands now.
@@ -63,8 +77,9 @@ impl Fleet {
                 if denied { endpoint.deny(device) } else { endpoint.allow(device) }
             },
         );
+        let home = Home { node, seal_key: config.node_seal_key, gate };
         let (fleet, from_links) =
-            Self::start(scope, clock, store, (node, gate), FleetMetrics::register(&config.metrics));
+            Self::start(scope, clock, store, home, FleetMetrics::register(&config.metrics));
         let (door, shutdown) = (scope.clone(), scope.shutdown());
         scope.spawn("fleet-door", async move {
             let mut next = 0;
@@ -86,7 +101,7 @@ impl Fleet {
         scope: &TaskScope,
         clock: Clock,
         store: Store,
-        (node, gate): (DesiredNode, Gate),
+        Home { node, seal_key, gate }: Home,
         metrics: FleetMetrics,
     ) -> (Self, mpsc::Sender<link::FromLink>) {
         let (inbox, commands) = mpsc::channel(INBOX);
@@ -95,6 +110,7 @@ impl Fleet {
         let (readings, read) = mpsc::channel(registry::READINGS);
         let (view, seen) = watch::channel(View::default());
         let (assigned, assignments) = watch::channel(Arc::default());
+        let (pulled, pulls) = watch::channel(Arc::default());
         let (events, _) = broadcast::channel(EVENTS);
         let nodes = format!("{} {}", node.node_id, node.address);
         scope.spawn("fleet-registry", Reader { store, clock, asks, readings, nodes }.run());
@@ -110,11 +126,12 @@ impl Fleet {
             view,
             events: events.clone(),
             assigned,
+            pulled,
             gate,
             metrics: metrics.clone(),
         };
         scope.spawn("fleet", task.run());
-        (Self { inbox, view: seen, events, assignments, metrics }, links)
+        (Self { inbox, view: seen, events, assignments, pulls, node_seal_key: seal_key, metrics }, links)
     }
 
     /// Something about this device, or the cameras it pulls, was changed in the store.
@@ -173,6 +190,24 @@ impl Fleet {
     #[must_use]
     pub fn assignments(&self) -> watch::Receiver<Arc<Vec<Assignment>>> {
         self.assignments.clone()
+    }
+
+    /// The cameras that the node should pull itself. Their passwords are sealed to [`Fleet::node_seal_key`].
+    #[must_use]
+    pub fn pulls(&self) -> watch::Receiver<Arc<Vec<DesiredCamera>>> {
+        self.pulls.clone()
+    }
+
+    /// The X25519 key that secrets of the cameras are sealed to that the node pulls itself.
+    #[must_use]
+    pub const fn node_seal_key(&self) -> &[u8; 32] {
+        &self.node_seal_key
+    }
+
+    /// The node said how all the cameras stand that it pulls itself. Waits while the fleet is behind.
+    pub async fn node_reported(&self, reports: Vec<CameraReport>) {
+        // A fleet that has ended hears nothing.
+        let _ = self.inbox.send(Input::NodeReported(reports)).await;
     }
 
     fn tell(&self, input: Input) {

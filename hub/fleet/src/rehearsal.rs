@@ -5,11 +5,13 @@ use std::{collections::HashMap, net::SocketAddr};
 use sluice_hub_store::Store;
 use sluice_ids::{DeviceId, NodeId};
 use sluice_runtime::{Clock, TaskScope};
+use sluice_trust::seal::Keypair;
 use sluice_wire::control::{Desired, DesiredNode, EdgeHello, Reported, ToEdge, ToHub};
 use tokio::sync::mpsc;
 
 use crate::{
     Fleet,
+    handle::Home,
     link::{FromLink, Happened, ORDERS, Order},
     metrics::FleetMetrics,
     roster::LinkId,
@@ -20,6 +22,8 @@ pub struct Rehearsal {
     links: mpsc::Sender<FromLink>,
     up: HashMap<DeviceId, (LinkId, mpsc::Receiver<Order>)>,
     last: u64,
+    /// What secrets of cameras are sealed to that the node pulls itself.
+    pub node_seal: Keypair,
 }
 
 impl Rehearsal {
@@ -28,9 +32,10 @@ impl Rehearsal {
     pub fn spawn(scope: &TaskScope, clock: Clock, store: Store, node_id: NodeId) -> (Fleet, Self) {
         let address = SocketAddr::from(([127, 0, 0, 1], 14433));
         let node = DesiredNode { node_id, address };
-        let (fleet, links) =
-            Fleet::start(scope, clock, store, (node, Box::new(|_, _| {})), FleetMetrics::default());
-        (fleet, Self { links, up: HashMap::new(), last: 0 })
+        let node_seal = Keypair::generate();
+        let home = Home { node, seal_key: *node_seal.public(), gate: Box::new(|_, _| {}) };
+        let (fleet, links) = Fleet::start(scope, clock, store, home, FleetMetrics::default());
+        (fleet, Self { links, up: HashMap::new(), last: 0, node_seal })
     }
 
     /// A device dials and says hello.

@@ -10,7 +10,7 @@ use sluice_hub_store::{Camera, Device, Registry};
 use sluice_ids::{CameraId, DeviceId, Tier, UnixMillis};
 use sluice_wire::{
     CloseCode,
-    control::{CameraReport, Desired, DesiredNode, EdgeHello, HealthItem, Reported},
+    control::{CameraReport, Desired, DesiredCamera, DesiredNode, EdgeHello, HealthItem, Reported},
     node::Assignment,
 };
 
@@ -18,12 +18,13 @@ use crate::{
     desired,
     state::{CameraState, DeviceState, LinkState},
 };
+use beside::Beside;
 
 /// Every device and camera: what the registry says, what devices said, and what follows. Pure.
 pub(crate) struct Roster {
     node: DesiredNode,
     devices: HashMap<DeviceId, Entry>,
-    node_cameras: HashMap<CameraId, Arc<CameraState>>,
+    beside: Beside,
     /// Which device a camera was last listed under.
     owners: HashMap<CameraId, DeviceId>,
     loaded: bool,
@@ -51,6 +52,8 @@ pub(crate) enum Input {
     LinkUp { link: LinkId, device: DeviceId, hello: EdgeHello, remote: SocketAddr },
     /// A device said how it stands.
     Reported { link: LinkId, device: DeviceId, reported: Reported },
+    /// The node said how the cameras stand that it pulls itself.
+    NodeReported(Vec<CameraReport>),
     /// A link is gone.
     LinkDown { link: LinkId, device: DeviceId },
     /// Somebody needs a key frame of a camera.
@@ -88,6 +91,8 @@ pub(crate) enum Output {
     DeviceGone(Arc<DeviceState>),
     CameraGone(Arc<CameraState>),
     Assign(Vec<Assignment>),
+    /// The node is to pull these itself, and no others.
+    Pull(Vec<DesiredCamera>),
 }
 
 /// The time, of both clocks.
@@ -125,7 +130,7 @@ impl Roster {
         Self {
             node,
             devices: HashMap::new(),
-            node_cameras: HashMap::new(),
+            beside: Beside::default(),
             owners: HashMap::new(),
             loaded: false,
             assigned: false,
@@ -141,6 +146,7 @@ impl Roster {
     pub(crate) fn poll(&mut self) -> Option<Output> {
         if self.orders.is_empty() && mem::take(&mut self.assigned) {
             let mut all: Vec<_> = self.devices.values().flat_map(Entry::assignments).collect();
+            all.extend(self.beside.assignments());
             all.sort_by_key(|assignment| assignment.camera);
             self.orders.push_back(Output::Assign(all));
         }
@@ -156,6 +162,12 @@ impl Roster {
             Input::RegistryChanged => self.orders.push_back(Output::ReadRegistry),
             Input::LinkUp { link, device, hello, remote } => self.link_up(now, link, device, hello, remote),
             Input::Reported { link, device, reported } => self.reported(now, link, device, reported),
+            Input::NodeReported(reports) => {
+                self.beside.reported(reports);
+                if self.loaded {
+                    self.beside.tell(&self.owners, &mut self.orders);
+                }
+            }
             Input::LinkDown { link, device } => self.link_down(now, link, device),
             Input::KeyFrameWanted(camera, tier) => self.key_frame_wanted(camera, tier),
             Input::Woke => {}
@@ -174,26 +186,15 @@ impl Roster {
         for (device, cameras) in &registry.devices {
             self.owners.extend(cameras.iter().map(|camera| (camera.id, device.id)));
         }
+        self.owners.retain(|id, _| !registry.node_cameras.iter().any(|camera| camera.id == *id));
         for device in gone {
             self.device_gone(device);
         }
         for row in registry.devices {
             self.device_read(now, row.0.id, row);
         }
-        let before = mem::take(&mut self.node_cameras);
-        for camera in registry.node_cameras {
-            // Pulled by a node: no device reports it, and play opens it.
-            let report = CameraReport { camera_id: camera.id, tiers: Vec::new() };
-            let state = Arc::new(CameraState::derive(&camera, LinkState::Online, Some(&report)));
-            if before.get(&camera.id) != Some(&state) {
-                self.orders.push_back(Output::Camera { state: Arc::clone(&state), news: true });
-            }
-            self.node_cameras.insert(camera.id, state);
-        }
-        let gone = before
-            .into_iter()
-            .filter(|(id, _)| !self.node_cameras.contains_key(id) && !self.owners.contains_key(id));
-        self.orders.extend(gone.map(|(_, state)| Output::CameraGone(state)));
+        self.assigned |= self.beside.listed(registry.node_cameras) && self.loaded;
+        self.beside.tell(&self.owners, &mut self.orders);
         // The first list of assignments is the whole one, even if it is empty.
         self.assigned |= !mem::replace(&mut self.loaded, true);
     }
@@ -372,6 +373,7 @@ impl Entry {
 /// How long something that nobody reported stays unnoticed: rows written by another process, a lost document.
 pub(crate) const SWEEP: Duration = Duration::from_secs(30);
 
+mod beside;
 #[cfg(test)]
 pub(crate) mod fixtures;
 #[cfg(test)]

@@ -3,7 +3,7 @@ use std::{collections::HashMap, sync::Arc};
 use sluice_ids::{DeviceId, UnixMillis};
 use sluice_runtime::{Clock, Shutdown};
 use sluice_wire::{
-    control::{ToEdge, ToHub},
+    control::{DesiredCamera, ToEdge, ToHub},
     node::Assignment,
 };
 use tokio::sync::{broadcast, mpsc, watch};
@@ -33,6 +33,7 @@ pub(crate) struct Task {
     pub(crate) view: watch::Sender<View>,
     pub(crate) events: broadcast::Sender<FleetEvent>,
     pub(crate) assigned: watch::Sender<Arc<Vec<Assignment>>>,
+    pub(crate) pulled: watch::Sender<Arc<Vec<DesiredCamera>>>,
     pub(crate) gate: Gate,
     pub(crate) metrics: FleetMetrics,
 }
@@ -127,6 +128,7 @@ impl Task {
             Output::CloseLink(link, code, text) => self.order(link, Order::Close(code, text)),
             Output::Deny(device, denied) => (self.gate)(device, denied),
             Output::Assign(assignments) => drop(self.assigned.send_replace(Arc::new(assignments))),
+            Output::Pull(cameras) => drop(self.pulled.send_replace(Arc::new(cameras))),
             // Shown together by `obey_all`.
             Output::Device { .. } | Output::Camera { .. } | Output::DeviceGone(_) | Output::CameraGone(_) => {
             }

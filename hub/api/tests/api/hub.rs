@@ -30,6 +30,7 @@ pub(crate) struct TestHub {
     pub(crate) app: Router,
     pub(crate) store: Store,
     pub(crate) devices: Rehearsal,
+    pub(crate) fleet: Fleet,
     /// What the node is told.
     pub(crate) orders: mpsc::Receiver<ToNode>,
     /// What the node tells.
@@ -90,9 +91,9 @@ impl TestHub {
         let config = StreamsConfig { node_id: node, most_sessions: 5_000, metrics: Metrics::default() };
         let port = NodePort { to, from };
         let streams = Streams::spawn(&scope, clock, store.clone(), Arc::clone(&signer), port, config);
-        let state = ApiState::with_key(store.clone(), fleet, streams, (clock, &scope), [7; 32]);
+        let state = ApiState::with_key(store.clone(), fleet.clone(), streams, (clock, &scope), [7; 32]);
         let app = router(state);
-        Self { app, store, devices, orders, news, signer, node, clock, scope, dir }
+        Self { app, store, devices, fleet, orders, news, signer, node, clock, scope, dir }
     }
 
     /// A hub with one organisation.

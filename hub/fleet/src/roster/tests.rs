@@ -232,16 +232,55 @@ fn a_disabled_camera_is_neither_pulled_nor_assigned() {
     assert_eq!(statuses(&orders), [(CameraStatus::Off, true)]);
 }
 
+fn pulled(orders: &[Output]) -> Option<Vec<CameraId>> {
+    orders.iter().find_map(|order| match order {
+        Output::Pull(list) => Some(list.iter().map(|camera| camera.camera_id).collect()),
+        _ => None,
+    })
+}
+
 #[test]
-fn a_camera_that_a_node_pulls_is_listed_without_a_device() {
+fn a_camera_that_the_node_pulls_is_desired_assigned_and_follows_its_reports() {
     let mut script = Script::new();
     let mut beside = camera(9, device_id(1));
     beside.via = sluice_hub_store::Via::Node;
-    let registry = Registry { devices: Vec::new(), node_cameras: vec![beside] };
-    let orders = script.feed(Input::RegistryRead(registry.clone()));
-    assert_eq!(statuses(&orders), [(CameraStatus::Off, true)]);
-    assert_eq!(script.feed(Input::RegistryRead(registry)), []);
-    assert!(matches!(script.read(vec![])[..], [Output::CameraGone(_)]));
+    let list =
+        |cameras: Vec<Camera>| Input::RegistryRead(Registry { devices: vec![], node_cameras: cameras });
+    let orders = script.feed(list(vec![beside.clone()]));
+    assert_eq!((pulled(&orders), assigned(&orders)), (Some(vec![camera_id(9)]), Some(vec![camera_id(9)])));
+    assert_eq!(statuses(&orders), [(CameraStatus::Opening, true)]);
+    assert_eq!(script.feed(list(vec![beside.clone()])), []);
+
+    let report = |state| {
+        let tiers = vec![TierReport::new(Tier::Sub, state, UnixMillis(5))];
+        Input::NodeReported(vec![CameraReport { camera_id: camera_id(9), tiers }])
+    };
+    assert_eq!(statuses(&script.feed(report(TierState::Warm))), [(CameraStatus::Ready, true)]);
+    assert_eq!(script.feed(report(TierState::Warm)), []);
+    assert_eq!(statuses(&script.feed(report(TierState::Resting))), [(CameraStatus::Trouble, true)]);
+
+    let mut disabled = beside.clone();
+    disabled.enabled = false;
+    let orders = script.feed(list(vec![disabled]));
+    assert_eq!((pulled(&orders), assigned(&orders)), (Some(vec![]), Some(vec![])));
+    script.feed(list(vec![beside]));
+    let orders = script.feed(list(vec![]));
+    assert!(orders.iter().any(|order| matches!(order, Output::CameraGone(_))));
+    assert_eq!((pulled(&orders), assigned(&orders)), (Some(vec![]), Some(vec![])));
+}
+
+#[test]
+fn a_camera_that_moves_between_a_device_and_the_node_is_not_gone() {
+    let mut script = Script::with_one();
+    let mut beside = camera(1, device_id(1));
+    beside.via = sluice_hub_store::Via::Node;
+    let on_node = Registry { devices: vec![(device(1, 3), vec![])], node_cameras: vec![beside] };
+    let orders = script.feed(Input::RegistryRead(on_node));
+    assert!(!orders.iter().any(|order| matches!(order, Output::CameraGone(_))), "{orders:?}");
+    assert!(pulled(&orders) == Some(vec![camera_id(1)]) && assigned(&orders) == Some(vec![camera_id(1)]));
+    let orders = script.read(vec![(device(1, 4), vec![camera(1, device_id(1))])]);
+    assert!(!orders.iter().any(|order| matches!(order, Output::CameraGone(_))), "{orders:?}");
+    assert_eq!(pulled(&orders), Some(vec![]));
 }
 
 #[test]

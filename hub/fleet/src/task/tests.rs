@@ -15,7 +15,7 @@ use sluice_wire::{
 use tempfile::TempDir;
 
 use super::*;
-use crate::{CameraStatus, Fleet, IssuedDevice, issue_device};
+use crate::{CameraStatus, Fleet, IssuedDevice, handle::Home, issue_device};
 
 const HERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 14433);
 
@@ -44,7 +44,8 @@ async fn bench() -> Bench {
     let told = Arc::clone(&denied);
     let gate: Gate = Box::new(move |device, no| told.lock().unwrap().push((device, no)));
     let node = DesiredNode { node_id: NodeId::from_uuid(uuid_v7(&clock)), address: HERE };
-    let (fleet, links) = Fleet::start(&scope, clock, store.clone(), (node, gate), FleetMetrics::default());
+    let home = Home { node, seal_key: [5; 32], gate };
+    let (fleet, links) = Fleet::start(&scope, clock, store.clone(), home, FleetMetrics::default());
     Bench { fleet, store, links, denied, tenant, site, issued, scope, _dir: dir }
 }
 

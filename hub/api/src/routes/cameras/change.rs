@@ -4,8 +4,7 @@ use axum::{
 };
 use serde::Deserialize;
 use serde_json::json;
-use sluice_hub_store::{Camera, CameraChange, StoreError, Via};
-use sluice_ids::DeviceId;
+use sluice_hub_store::{Camera, CameraChange, StoreError};
 
 use super::{
     Body, CameraNow, PinsNow, Problem, Right, ToSchema, Who, audit, create, known, pins, registry_changed,
@@ -20,8 +19,9 @@ use crate::{state::ApiState, validate::Faults};
 pub(crate) struct ChangeCamera {
     name: Option<String>,
     site_id: Option<String>,
+    /// A device, or `node`.
     via: Option<String>,
-    /// Replaces addresses and user name; a password that is absent stays, unless the device changes.
+    /// Replaces addresses and user name; a password that is absent stays, unless who pulls it changes.
     source: Option<Source>,
     warm: Option<String>,
     linger_s: Option<f64>,
@@ -29,7 +29,7 @@ pub(crate) struct ChangeCamera {
     pins: Option<PinsNow>,
 }
 
-/// Changes a camera: its device is told at once. Disabling it ends its sessions.
+/// Changes a camera: who pulls it is told at once. Disabling it ends its sessions.
 #[utoipa::path(patch, path = "/cameras/{id}", tag = "registry", params(("id" = String, Path)), request_body = ChangeCamera,
     responses((status = 200, body = CameraNow), (status = 404, body = Problem), (status = 409, body = Problem),
     (status = 422, body = Problem)))]
@@ -68,20 +68,20 @@ async fn checked(state: &ApiState, before: &Camera, asked: ChangeCamera) -> Resu
         pins: asked.pins.as_ref().map(|asked| pins(asked, &mut faults)),
         ..CameraChange::default()
     };
-    let device: Option<DeviceId> = match asked.via.as_deref() {
-        Some(via) => create::device(via, &mut faults),
-        None => before.via.device(),
+    let via = match asked.via.as_deref() {
+        Some(via) => create::via(via, &mut faults),
+        None => Some(before.via),
     };
     let source = asked.source.map(|source| source::check(source, &mut faults));
-    let place = (Some(change.site.unwrap_or(before.site)), device);
-    let (_, key) = create::place(state, before.tenant, place, &mut faults).await?;
+    let place = (Some(change.site.unwrap_or(before.site)), via);
+    let key = create::place(state, before.tenant, place, &mut faults).await?;
     let tiers = source.as_ref().map_or(&before.tiers, |source| &source.tiers);
     let pinned = change.pins.as_ref().unwrap_or(&before.pins).tier;
     if pinned.is_some_and(|pinned| !tiers.iter().any(|tier| tier.tier == pinned)) {
         faults.add("pins.tier", "invalid", "the camera has no such tier");
     }
     faults.finish()?;
-    change.via = asked.via.and(device).map(Via::Device);
+    change.via = asked.via.and(via);
     if let Some(source) = source {
         let password = source.password.as_ref();
         let sealed =
@@ -113,7 +113,7 @@ fn sealed_elsewhere(error: StoreError) -> Problem {
         return Problem::invalid(vec![crate::problem::FieldFault {
             field: "source.password".into(),
             code: "missing",
-            text: "the password is sealed to the device before; give it again for the new one".into(),
+            text: "the password is sealed to who pulled the camera before; give it again".into(),
         }]);
     }
     error.into()

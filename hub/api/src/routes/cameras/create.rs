@@ -4,7 +4,7 @@ use axum::{extract::State, response::Response};
 use serde::Deserialize;
 use serde_json::json;
 use sluice_hub_store::{CameraChange, DEFAULT_LINGER, NewCamera, StoreError, Via, Warm};
-use sluice_ids::{CameraId, DeviceId, SiteId, TenantId};
+use sluice_ids::{CameraId, SiteId, TenantId};
 use sluice_runtime::uuid_v7;
 
 use super::{
@@ -19,7 +19,7 @@ use crate::{state::ApiState, validate::Faults};
 pub(crate) struct AddCamera {
     name: String,
     site_id: String,
-    /// The device that pulls it.
+    /// The device that pulls it; `node` for a camera beside the hub, which its media node pulls itself.
     via: String,
     source: Source,
     /// Which tiers are pulled while nobody watches: `all`, `sub` (the default), `main` or `none`.
@@ -32,8 +32,8 @@ pub(crate) struct AddCamera {
     pins: PinsNow,
 }
 
-/// Adds a camera: its device is told at once. Credentials in its addresses are moved out of them; the password is
-/// sealed to the device before it is kept.
+/// Adds a camera: who pulls it is told at once. Credentials in its addresses are moved out of them; the password is
+/// sealed to the device or the node before it is kept.
 #[utoipa::path(post, path = "/cameras", tag = "registry", request_body = AddCamera, responses(
     (status = 201, body = super::CameraNow), (status = 409, body = Problem), (status = 422, body = Problem)))]
 pub(crate) async fn create(
@@ -51,10 +51,10 @@ pub(crate) async fn create(
         faults.add("pins.tier", "invalid", "the camera has no such tier");
     }
     let site: Option<SiteId> = faults.id("site_id", &asked.site_id);
-    let device = device(&asked.via, &mut faults);
-    let (site, key) = place(&state, tenant, (site, device), &mut faults).await?;
+    let via = via(&asked.via, &mut faults);
+    let key = place(&state, tenant, (site, via), &mut faults).await?;
     faults.finish()?;
-    let (Some(site), Some(device)) = (site, device) else {
+    let (Some(site), Some(via)) = (site, via) else {
         return Err(Problem::unknown("site-unknown", "site or device"));
     };
 
@@ -62,7 +62,7 @@ pub(crate) async fn create(
     let password = source.password.as_ref();
     let sealed_password =
         password.map(|password| source::sealed(key.as_deref(), id, password)).transpose()?;
-    let (via, tiers, username) = (Via::Device(device), source.tiers, source.username);
+    let (tiers, username) = (source.tiers, source.username);
     let new = NewCamera {
         id,
         site,
@@ -85,42 +85,39 @@ pub(crate) async fn create(
     created(&state, &who, &camera).await
 }
 
-/// The device of a `via`.
-pub(super) fn device(via: &str, faults: &mut Faults) -> Option<DeviceId> {
-    if via == "node" {
-        let text = "cameras pulled by the hub itself are not built yet; name the device of the site";
-        faults.add("via", "via-node-unsupported", text);
-        return None;
-    }
-    faults.id("via", via)
+/// Who pulls a camera.
+pub(super) fn via(text: &str, faults: &mut Faults) -> Option<Via> {
+    if text == "node" { Some(Via::Node) } else { faults.id("via", text).map(Via::Device) }
 }
 
-/// Checks that site and device are the tenant's and belong together; answers the device's sealing key.
+/// Checks that site and device are the tenant's and belong together; answers the sealing key of who pulls.
 pub(super) async fn place(
     state: &ApiState,
     tenant: TenantId,
-    (site, device): (Option<SiteId>, Option<DeviceId>),
+    (site, via): (Option<SiteId>, Option<Via>),
     faults: &mut Faults,
-) -> Result<(Option<SiteId>, Option<Vec<u8>>), Problem> {
-    let mut key = None;
+) -> Result<Option<Vec<u8>>, Problem> {
     if let Some(id) = site
         && state.store.site(tenant, id).await?.is_none()
     {
         faults.add("site_id", "unknown", "no such site");
     }
-    if let Some(id) = device {
-        match state.store.device(tenant, id).await? {
-            None => faults.add("via", "unknown", "no such device"),
-            Some(device) if device.revoked_at.is_some() => {
-                faults.add("via", "revoked", "this device was shut out");
-            }
-            Some(device) if site.is_some_and(|site| site != device.site) => {
-                faults.add("via", "other-site", "this device stands at another site");
-            }
-            Some(device) => key = device.seal_public_key,
+    let device = match via {
+        Some(Via::Device(device)) => device,
+        Some(Via::Node) => return Ok(Some(state.fleet.node_seal_key().to_vec())),
+        None => return Ok(None),
+    };
+    match state.store.device(tenant, device).await? {
+        None => faults.add("via", "unknown", "no such device"),
+        Some(device) if device.revoked_at.is_some() => {
+            faults.add("via", "revoked", "this device was shut out");
         }
+        Some(device) if site.is_some_and(|site| site != device.site) => {
+            faults.add("via", "other-site", "this device stands at another site");
+        }
+        Some(device) => return Ok(device.seal_public_key),
     }
-    Ok((site, key))
+    Ok(None)
 }
 
 pub(super) fn warm(word: Option<&str>, faults: &mut Faults) -> Option<Warm> {

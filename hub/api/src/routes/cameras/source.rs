@@ -23,7 +23,7 @@ pub(crate) struct Source {
     #[serde(default)]
     pub(crate) tiers: Vec<SourceTier>,
     pub(crate) username: Option<String>,
-    /// Sealed to the device at once; never shown again.
+    /// Sealed to the device or the node at once; never shown again.
     #[schema(value_type = Option<String>, format = Password)]
     pub(crate) password: Option<Secret<String>>,
 }
@@ -157,7 +157,7 @@ fn decoded(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// Seals a password to the device that will use it, bound to the camera it is for.
+/// Seals a password to who will use it, bound to the camera it is for.
 pub(crate) fn sealed(
     key: Option<&[u8]>,
     camera: CameraId,
