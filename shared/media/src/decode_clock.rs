@@ -35,7 +35,9 @@ impl DecodeClock {
     pub fn stamp(&mut self, pts: i64) -> i64 {
         let Some(last) = self.last.filter(|last| pts.abs_diff(last.pts) <= LEAP) else {
             self.pending.clear();
-            self.pending.push(Reverse(pts));
+            if self.depth > 0 {
+                self.pending.push(Reverse(pts));
+            }
             return self.decoded(pts, pts.saturating_sub(self.lead(0)));
         };
         self.pending.push(Reverse(pts));

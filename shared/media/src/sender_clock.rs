@@ -99,8 +99,8 @@ impl SenderClock {
         }
         offset.follow(ours, ours.saturating_sub(theirs));
         known.late = late.max(0);
-        // Nothing is captured after it came.
-        theirs.saturating_add(offset.value).min(ours).div_euclid(1_000)
+        // While the offset still moves this may lie after `ours`: that the lines agree is worth more.
+        theirs.saturating_add(offset.value).div_euclid(1_000)
     }
 
     /// What to add to the camera's clock so that the line goes on where it was.
@@ -176,18 +176,18 @@ fn micros(ms: i64) -> i64 {
 /// Microseconds of a 32.32 fixed point number of seconds.
 fn camera_micros(ntp: u64) -> i64 {
     let seconds = i64::try_from(ntp >> 32).unwrap_or(0);
-    let fraction = i64::try_from((ntp & 0xffff_ffff) * 1_000_000 >> 32).unwrap_or(0);
+    let fraction = i64::try_from(((ntp & 0xffff_ffff) * 1_000_000) >> 32).unwrap_or(0);
     seconds * 1_000_000 + fraction
 }
 
 /// A report that differs from what was expected by more is a leap, by less it is drift.
-const STEP: i64 = 300_000;
+const STEP: i64 = 50_000;
 /// A packet cannot be later than this, nor earlier: its time is wrong.
 const LEAP: i64 = 5_000_000;
 /// How long the least delay is remembered; two windows are.
 const WINDOW: i64 = 10_000_000;
-/// The offset moves by at most a hundredth of what passes: nobody sees or hears it.
-const SLEW: i64 = 100;
+/// The offset moves by at most a fiftieth of what passes, for all lines at once: nobody sees or hears it.
+const SLEW: i64 = 50;
 /// No camera's session has more lines than video, sound and metadata.
 const MAX_LINES: usize = 16;
 

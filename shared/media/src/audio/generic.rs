@@ -42,14 +42,17 @@ impl Headers {
     pub(super) fn from_fmtp(fmtp: &str) -> Result<Self, AudioError> {
         let mode = fmtp::parameter(fmtp, "mode").unwrap_or_default();
         let told = |name: &str| fmtp::number(fmtp, name).map(|bits| bits.min(32));
-        let (size, index) = match () {
-            () if mode.eq_ignore_ascii_case("AAC-lbr") => (6, 2),
-            // A camera that names no mode and nothing else means this one.
-            () if mode.eq_ignore_ascii_case("AAC-hbr") || told("sizeLength").is_none() => (13, 3),
-            () => (0, 0),
-        };
         let constant_size = fmtp::number(fmtp, "constantSize").unwrap_or(0) as usize;
-        let size = told("sizeLength").unwrap_or(if constant_size > 0 { 0 } else { size });
+        let told_otherwise = told("sizeLength").is_some() || constant_size > 0;
+        let (size, index) = if mode.eq_ignore_ascii_case("AAC-lbr") {
+            (6, 2)
+        } else if mode.eq_ignore_ascii_case("AAC-hbr") || !told_otherwise {
+            // A camera that names no mode and nothing else means this one, too.
+            (13, 3)
+        } else {
+            (0, 0)
+        };
+        let size = told("sizeLength").unwrap_or(size);
         if size == 0 && constant_size == 0 {
             return Err(AudioError::Unsupported("a size of frames that is not told"));
         }

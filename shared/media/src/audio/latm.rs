@@ -36,11 +36,10 @@ impl Mux {
         }
         let length = if version == 1 { Some(value(&mut bits)?) } else { None };
         let specific = Specific::within(config, &mut bits, length)?;
-        let mut number = |n: u32| bits.bits(n).ok_or(AudioError::Config("shorter than it says"));
-        if number(3)? != 0 {
+        // GStreamer ends here, within this number.
+        if bits.bits(3).unwrap_or(0) != 0 {
             return Err(AudioError::Unsupported("frames of a length told once"));
         }
-        number(8)?;
         Ok((Self { subframes, in_band }, specific))
     }
 

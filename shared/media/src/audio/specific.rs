@@ -140,7 +140,7 @@ fn program(bits: &mut Bits<'_>) -> Option<u8> {
         bits.skip(4)?;
     }
     bits.skip(4 * low + 4 * data + 5 * coupled)?;
-    while bits.position() % 8 != 0 {
+    while !bits.position().is_multiple_of(8) {
         bits.skip(1)?;
     }
     let comment = bits.bits(8)?;

@@ -60,8 +60,9 @@ impl Sps {
     /// `max_num_reorder_frames`).
     pub(super) fn reorder_frames(&self) -> u32 {
         let Self { profile, constraints, .. } = *self;
-        // Baseline has no B slices; Constrained High forbids them; an all-intra profile has no prediction at all.
-        let baseline = profile == 66 || profile != 100 && constraints & 0x40 != 0 && profile < 100;
+        // Baseline has no B slices, nor has what obeys it as well (`constraint_set0_flag`); Constrained High forbids
+        // them; an all-intra profile has no prediction at all.
+        let baseline = profile == 66 || profile < 100 && constraints & 0x80 != 0;
         let constrained_high = profile == 100 && constraints & 0x0c == 0x0c;
         let intra = matches!(profile, 44 | 100 | 110 | 122 | 244) && constraints & 0x10 != 0;
         if baseline || constrained_high || intra || matches!(self.set.pic_order_cnt, PicOrderCntType::TypeTwo)
