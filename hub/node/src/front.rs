@@ -1,12 +1,15 @@
-//! The HTTP front of a node: WHEP (draft-ietf-wish-whep, with RFC 9725 for PATCH and DELETE).
+//! The HTTP front of a node: WHEP (draft-ietf-wish-whep, with RFC 9725 for PATCH and DELETE) and HLS (RFC 8216 and
+//! its second edition, draft-pantos-hls-rfc8216bis).
 //!
-//! A session is opened by its playback token and carried by the secret in the `Location` it was answered.
+//! A session is opened by its playback token and carried by a secret: in the `Location` it was answered, or in the
+//! URLs of its playlists. Requests under such a secret never ask the owner of the sessions.
 
 use std::sync::Arc;
 
 use axum::{
     Router,
-    routing::{options, post},
+    extract::DefaultBodyLimit,
+    routing::{any, get, options, post},
 };
 use sluice_ids::NodeId;
 use sluice_runtime::Clock;
@@ -16,7 +19,11 @@ use tokio::sync::watch;
 use crate::relay::{Keys, Relay};
 
 mod cors;
+mod hls;
 mod problem;
+#[cfg(test)]
+mod stage;
+mod token;
 mod whep;
 
 pub use cors::Origins;
@@ -38,15 +45,20 @@ pub struct Front {
     pub clock: Clock,
 }
 
-/// The routes under `/whep`.
+/// The routes under `/whep` and `/hls`, and `/authz` for caches in front of them.
 pub fn router(front: Front) -> Router {
-    Router::new()
+    let front = Arc::new(front);
+    let opening = Router::new()
         .route("/whep/{camera}/{tier}", post(whep::open).options(whep::describe))
         .route("/whep/r/{secret}", options(whep::describe).patch(whep::trickle).delete(whep::close))
+        .route("/hls/{camera}/{tier}/index.m3u8", get(hls::open))
         .method_not_allowed_fallback(problem::method_not_allowed)
-        .layer(axum::middleware::from_fn_with_state(front.clone(), cors::apply))
-        .layer(tower_http::limit::RequestBodyLimitLayer::new(OFFER_LIMIT))
-        .with_state(front)
+        .layer(axum::middleware::from_fn_with_state(Arc::clone(&front), cors::apply))
+        .layer(DefaultBodyLimit::max(OFFER_LIMIT));
+    // Asked tens of thousands of times a second: nothing is layered around these.
+    let carrying =
+        Router::new().route("/hls/s/{*rest}", any(hls::serve)).route("/authz", get(hls::authorize));
+    opening.merge(carrying).with_state(front)
 }
 
 /// An SDP offer of a browser with every codec it knows has 8 kB.

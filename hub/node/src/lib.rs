@@ -13,6 +13,8 @@
 mod demand;
 mod feed;
 pub mod front;
+mod hls;
+pub mod pull;
 pub mod relay;
 pub mod tunnel;
 

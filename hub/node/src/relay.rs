@@ -1,16 +1,27 @@
 //! What this node serves: feeds that are subscribed on demand, and the sessions that demand them.
 
+use std::sync::Arc;
+
 use sluice_ids::SessionId;
 use sluice_webrtc::{FeedId, SessionKey};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::feed::FeedKey;
+use crate::{
+    feed::FeedKey,
+    hls::{HlsMetrics, Seat, Seats, Secret},
+};
 
+mod feeds;
+#[cfg(test)]
+pub(crate) mod fixture;
+mod gop;
 mod metrics;
+mod packaging;
 mod prepare;
 mod pump;
 mod sessions;
 mod task;
+mod viewers;
 
 pub use task::{Ports, spawn};
 
@@ -21,6 +32,9 @@ pub type Keys = Vec<(String, Vec<u8>)>;
 #[derive(Debug, Clone)]
 pub struct Relay {
     commands: mpsc::Sender<Command>,
+    /// Where requests of HLS viewers find their sessions without asking the owner.
+    pub(crate) seats: Arc<Seats>,
+    pub(crate) hls: HlsMetrics,
 }
 
 /// What the front asks for a viewer who brought a valid token.
@@ -69,14 +83,20 @@ pub struct NodeStatus {
     pub feeds_open: usize,
     /// Sessions, connected or connecting.
     pub sessions: usize,
+    /// Those of them that HLS serves.
+    pub hls_sessions: usize,
+    /// Feeds that HLS sessions read.
+    pub feeds_packaged: usize,
 }
 
 #[derive(Debug)]
 pub(crate) enum Command {
     Admit(Admission, oneshot::Sender<Result<Admitted, AdmitError>>),
+    Seat(Admission, oneshot::Sender<Result<Arc<Seat>, AdmitError>>),
+    Plays(SessionKey),
     Withdraw(SessionKey),
-    Find(String, oneshot::Sender<Option<SessionKey>>),
-    Close(String, oneshot::Sender<bool>),
+    Find(Secret, oneshot::Sender<Option<SessionKey>>),
+    Close(Secret, oneshot::Sender<bool>),
     Status(oneshot::Sender<NodeStatus>),
 }
 
@@ -89,18 +109,34 @@ impl Relay {
         self.ask(|reply| Command::Admit(admission, reply)).await.unwrap_or(Err(AdmitError::Down))
     }
 
+    /// Seats an HLS viewer: the feed is opened and packaged, if it was not, until the session ends. The token that
+    /// opened a session finds it again while it lives.
+    ///
+    /// # Errors
+    /// As [`Relay::admit`].
+    pub(crate) async fn seat(&self, admission: Admission) -> Result<Arc<Seat>, AdmitError> {
+        self.ask(|reply| Command::Seat(admission, reply)).await.unwrap_or(Err(AdmitError::Down))
+    }
+
+    /// The first part was fetched by this session's viewer.
+    pub(crate) async fn plays(&self, key: SessionKey) {
+        let _ = self.commands.send(Command::Plays(key)).await;
+    }
+
     /// Ends a session whose offer the engine refused.
     pub async fn withdraw(&self, key: SessionKey) {
         let _ = self.commands.send(Command::Withdraw(key)).await;
     }
 
     /// The session whose resource secret this is.
-    pub async fn find(&self, secret: String) -> Option<SessionKey> {
+    pub async fn find(&self, secret: &str) -> Option<SessionKey> {
+        let secret = Secret::parse(secret)?;
         self.ask(|reply| Command::Find(secret, reply)).await.flatten()
     }
 
-    /// Ends the session whose resource secret this is; `false` if there is none.
-    pub async fn close(&self, secret: String) -> bool {
+    /// Ends the session whose resource secret this is; `false` if there is none and was none lately.
+    pub async fn close(&self, secret: &str) -> bool {
+        let Some(secret) = Secret::parse(secret) else { return false };
         self.ask(|reply| Command::Close(secret, reply)).await.unwrap_or(false)
     }
 

@@ -1,19 +1,22 @@
 use std::sync::Arc;
 
 use axum::{
-    extract::{Path, Query, State},
+    extract::{
+        Path, Query, State,
+        rejection::{PathRejection, QueryRejection, StringRejection},
+    },
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
-use sluice_trust::playback::{Claims, TokenError, Verifier};
 use sluice_webrtc::{OfferError, TrickleError};
 
-use super::{Front, problem::Problem};
-use crate::{
-    feed::FeedKey,
-    relay::{Admission, AdmitError},
+use super::{
+    Front,
+    problem::Problem,
+    token::{self, feed, verify},
 };
+use crate::relay::Admission;
 
 /// A token that a redirect put into the URL: standard players drop `Authorization` when they follow one.
 #[derive(Debug, Deserialize)]
@@ -23,24 +26,19 @@ pub(super) struct InUrl {
 
 /// `POST /whep/{camera}/{tier}`: an SDP offer in, 201 with the answer out.
 pub(super) async fn open(
-    State(front): State<Front>,
-    Path((camera, tier)): Path<(String, String)>,
-    Query(in_url): Query<InUrl>,
+    State(front): State<Arc<Front>>,
+    path: Result<Path<(String, String)>, PathRejection>,
+    in_url: Result<Query<InUrl>, QueryRejection>,
     headers: HeaderMap,
-    offer: String,
+    offer: Result<String, StringRejection>,
 ) -> Result<Response, Problem> {
+    let (Path((camera, tier)), Query(in_url)) = (path?, in_url?);
     let feed = feed(&camera, &tier)?;
     require_type(&headers, "application/sdp")?;
-    let claims = verify(&front, &headers, in_url.token)?;
-    if (claims.camera, claims.tier) != (feed.camera, feed.tier) {
-        return Err(Problem::new(
-            StatusCode::FORBIDDEN,
-            "token-for-another-camera",
-            "this playback token was issued for another camera or tier",
-        ));
-    }
+    let claims = verify(&front, &headers, in_url.token, feed, &["webrtc"])?;
+    let offer = offer?;
     let admission = Admission { session: claims.session, feed, token_id: claims.jti };
-    let admitted = front.relay.admit(admission).await.map_err(refused)?;
+    let admitted = front.relay.admit(admission).await.map_err(token::refused)?;
     match front.engine.open(admitted.key, admitted.feed, offer).await {
         Ok(answer) => created(&admitted.secret, &answer.ufrag, answer.sdp),
         Err(error) => {
@@ -63,14 +61,15 @@ pub(super) async fn describe() -> Response {
 
 /// `PATCH /whep/r/{secret}`: more candidates of the viewer (RFC 8840).
 pub(super) async fn trickle(
-    State(front): State<Front>,
-    Path(secret): Path<String>,
+    State(front): State<Arc<Front>>,
+    path: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
-    fragment: String,
+    fragment: Result<String, StringRejection>,
 ) -> Result<StatusCode, Problem> {
+    let Path(secret) = path?;
     require_type(&headers, "application/trickle-ice-sdpfrag")?;
-    let key = front.relay.find(secret).await.ok_or_else(no_session)?;
-    match front.engine.trickle(key, fragment).await {
+    let key = front.relay.find(&secret).await.ok_or_else(no_session)?;
+    match front.engine.trickle(key, fragment?).await {
         Ok(()) => Ok(StatusCode::NO_CONTENT),
         Err(error @ TrickleError::Malformed { .. }) => {
             Err(Problem::new(StatusCode::BAD_REQUEST, "fragment-malformed", error))
@@ -79,17 +78,14 @@ pub(super) async fn trickle(
     }
 }
 
-/// `DELETE /whep/r/{secret}`: the viewer leaves.
+/// `DELETE /whep/r/{secret}`: the viewer leaves. One that left already, or was ended, is told the same for a while:
+/// its goodbye and our end may cross.
 pub(super) async fn close(
-    State(front): State<Front>,
-    Path(secret): Path<String>,
+    State(front): State<Arc<Front>>,
+    path: Result<Path<String>, PathRejection>,
 ) -> Result<StatusCode, Problem> {
-    if front.relay.close(secret).await { Ok(StatusCode::OK) } else { Err(no_session()) }
-}
-
-fn feed(camera: &str, tier: &str) -> Result<FeedKey, Problem> {
-    let unknown = || Problem::new(StatusCode::NOT_FOUND, "camera-unknown", "no such camera or tier");
-    Ok(FeedKey { camera: camera.parse().map_err(|_| unknown())?, tier: tier.parse().map_err(|_| unknown())? })
+    let Path(secret) = path?;
+    if front.relay.close(&secret).await { Ok(StatusCode::OK) } else { Err(no_session()) }
 }
 
 fn require_type(headers: &HeaderMap, wanted: &str) -> Result<(), Problem> {
@@ -100,36 +96,6 @@ fn require_type(headers: &HeaderMap, wanted: &str) -> Result<(), Problem> {
     }
     let detail = format!("the body must be {wanted}");
     Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", detail))
-}
-
-fn verify(front: &Front, headers: &HeaderMap, in_url: Option<String>) -> Result<Claims, Problem> {
-    let bearer = headers
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.split_once(' '))
-        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-        .map(|(_, token)| token.trim().to_owned());
-    let token = bearer.or(in_url).ok_or_else(|| {
-        Problem::token("token-missing", "send the playback token of POST /api/v1/play as a Bearer token")
-    })?;
-    let keys = Arc::clone(&front.keys.borrow());
-    Verifier::new(front.node, keys.iter().cloned()).verify(&token, front.clock.unix_millis() / 1_000).map_err(
-        |error| match error {
-            TokenError::Expired => {
-                Problem::token("token-expired", "the playback token has expired; ask for a new one")
-            }
-            other => Problem::token("token-invalid", other),
-        },
-    )
-}
-
-fn refused(error: AdmitError) -> Problem {
-    match error {
-        AdmitError::Replayed => Problem::token("token-spent", error),
-        AdmitError::NotServed => Problem::new(StatusCode::NOT_FOUND, "camera-unknown", error),
-        AdmitError::Ended => Problem::new(StatusCode::GONE, "session-ended", error),
-        AdmitError::Down => Problem::new(StatusCode::SERVICE_UNAVAILABLE, "node-stopping", error),
-    }
 }
 
 fn offer_problem(error: &OfferError) -> Problem {

@@ -13,6 +13,16 @@ pub(super) struct RelayMetrics {
     pub(super) sessions_ended: Counter,
     pub(super) units_refused: Counter,
     pub(super) media_bytes: Counter,
+    pub(super) packaging: PackagingMetrics,
+}
+
+/// What a node counts of its packaging.
+#[derive(Debug, Clone, Default)]
+pub(super) struct PackagingMetrics {
+    pub(super) begun: Counter,
+    pub(super) ended: Counter,
+    pub(super) units_refused: Counter,
+    pub(super) bytes: Gauge,
 }
 
 impl RelayMetrics {
@@ -26,14 +36,23 @@ impl RelayMetrics {
                 sessions_ended: Counter::default(),
                 units_refused: Counter::default(),
                 media_bytes: Counter::default(),
+                packaging: PackagingMetrics::default(),
             };
             registry.register("feeds", "Feeds subscribed at an edge", all.feeds.clone());
             registry.register("feeds_opened", "Subscriptions made", all.feeds_opened.clone());
             registry.register("feeds_closed", "Subscriptions ended", all.feeds_closed.clone());
             registry.register("sessions_opened", "Viewers admitted", all.sessions_opened.clone());
             registry.register("sessions_ended", "Viewers gone", all.sessions_ended.clone());
-            registry.register("units_refused", "Access units that are not H.264", all.units_refused.clone());
+            let text = "Access units that are not what their line says";
+            registry.register("units_refused", text, all.units_refused.clone());
             registry.register("media_bytes", "RTP bytes that came over links", all.media_bytes.clone());
+            let packaging = &all.packaging;
+            registry.register("packagings_begun", "Feeds that began to be packaged", packaging.begun.clone());
+            registry.register("packagings_ended", "Feeds whose packaging ended", packaging.ended.clone());
+            let text = "Access units that could not be packaged";
+            registry.register("packaging_units_refused", text, packaging.units_refused.clone());
+            let text = "Bytes of parts and playlists held for HLS viewers";
+            registry.register("packaging_bytes", text, packaging.bytes.clone());
             all
         })
     }

@@ -1,12 +1,16 @@
 use std::{
     collections::{BTreeSet, HashMap},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use sluice_ids::SessionId;
 use sluice_webrtc::SessionKey;
 
-use crate::feed::FeedKey;
+use crate::{
+    feed::FeedKey,
+    hls::{Seat, Secret},
+};
 
 /// A session at this node, from its admission to its end.
 #[derive(Debug, Clone)]
@@ -14,10 +18,27 @@ pub(super) struct Session {
     pub(super) id: SessionId,
     pub(super) key: SessionKey,
     pub(super) feed: FeedKey,
-    /// Alone authorises PATCH and DELETE of the WHEP resource.
-    pub(super) secret: String,
-    /// When it ends unless its viewer has connected; `None` once it has.
+    pub(super) place: Place,
+    /// When to look whether its viewer is still there; `None` where the engine tells.
     due: Option<Instant>,
+}
+
+/// Where a session's viewer is served.
+#[derive(Debug, Clone)]
+pub(super) enum Place {
+    /// By the engine; the secret alone authorises PATCH and DELETE of the WHEP resource.
+    Engine(Secret),
+    /// At the feed's shelf, opened by the token of this `jti`.
+    Shelf { seat: Arc<Seat>, token: String },
+}
+
+impl Place {
+    pub(super) fn secret(&self) -> Secret {
+        match self {
+            Self::Engine(secret) => *secret,
+            Self::Shelf { seat, .. } => seat.secret,
+        }
+    }
 }
 
 /// The sessions of this node by their three names, and the tokens that were spent to open them.
@@ -25,9 +46,9 @@ pub(super) struct Session {
 pub(super) struct Sessions {
     by_key: HashMap<SessionKey, Session>,
     by_id: HashMap<SessionId, SessionKey>,
-    by_secret: HashMap<String, SessionKey>,
+    by_secret: HashMap<Secret, SessionKey>,
     spent: HashMap<String, Instant>,
-    arriving: BTreeSet<(Instant, SessionKey)>,
+    due: BTreeSet<(Instant, SessionKey)>,
     last_key: u64,
 }
 
@@ -44,49 +65,84 @@ impl Sessions {
         true
     }
 
-    /// Adds a session, and the one it replaces if the same session was opened before (a renewal).
+    /// The name of the next session to be added.
+    pub(super) fn next_key(&mut self) -> SessionKey {
+        self.last_key += 1;
+        SessionKey(self.last_key)
+    }
+
+    /// Adds a session under its own name; answers the one it replaces if the same session was opened before: a
+    /// renewal, or a fallback to another protocol.
     pub(super) fn add(
         &mut self,
         now: Instant,
-        (id, feed): (SessionId, FeedKey),
-        secret: String,
-    ) -> (SessionKey, Option<Session>) {
+        (id, key): (SessionId, SessionKey),
+        feed: FeedKey,
+        place: Place,
+    ) -> Option<Session> {
         let replaced = self.by_id.get(&id).copied().and_then(|key| self.remove(key));
-        self.last_key += 1;
-        let key = SessionKey(self.last_key);
         self.by_id.insert(id, key);
-        self.by_secret.insert(secret.clone(), key);
-        let due = now + ARRIVAL;
-        self.arriving.insert((due, key));
-        self.by_key.insert(key, Session { id, key, feed, secret, due: Some(due) });
-        (key, replaced)
+        self.by_secret.insert(place.secret(), key);
+        let due = match &place {
+            Place::Engine(_) => now + ARRIVAL,
+            Place::Shelf { .. } => now + LOOK,
+        };
+        self.due.insert((due, key));
+        self.by_key.insert(key, Session { id, key, feed, place, due: Some(due) });
+        replaced
+    }
+
+    /// The seat that this very token opened, while its session lives: players fetch a multivariant playlist twice.
+    pub(super) fn opened_by(&self, id: SessionId, token: &str) -> Option<&Arc<Seat>> {
+        match &self.by_key.get(self.by_id.get(&id)?)?.place {
+            Place::Shelf { seat, token: opened_by } if opened_by == token => Some(seat),
+            _ => None,
+        }
     }
 
     /// Its viewer is there: from now on the engine tells when it goes.
     pub(super) fn arrived(&mut self, key: SessionKey) -> Option<&Session> {
         let session = self.by_key.get_mut(&key)?;
-        if let Some(due) = session.due.take() {
-            self.arriving.remove(&(due, key));
+        if matches!(session.place, Place::Engine(_))
+            && let Some(due) = session.due.take()
+        {
+            self.due.remove(&(due, key));
         }
         Some(session)
     }
 
-    /// Sessions whose viewers did not come in time.
-    pub(super) fn overdue(&self, now: Instant) -> Vec<SessionKey> {
-        self.arriving.iter().take_while(|(due, _)| *due <= now).map(|&(_, key)| key).collect()
+    /// Sessions whose viewers did not come in time, or were not heard of for too long.
+    pub(super) fn overdue(&mut self, now: Instant) -> Vec<SessionKey> {
+        let mut overdue = Vec::new();
+        while let Some(&(due, key)) = self.due.first().filter(|(due, _)| *due <= now) {
+            self.due.remove(&(due, key));
+            let Some(session) = self.by_key.get_mut(&key) else { continue };
+            session.due = match &session.place {
+                // Requests leave their time at the seat and wake nobody: it is looked at when it could be over.
+                Place::Shelf { seat, .. } => {
+                    Some(seat.due(now)).filter(|due| *due > now).map(|due| due.min(now + LOOK))
+                }
+                Place::Engine(_) => None,
+            };
+            match session.due {
+                Some(due) => drop(self.due.insert((due, key))),
+                None => overdue.push(key),
+            }
+        }
+        overdue
     }
 
     /// When to look for overdue sessions.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.arriving.first().map(|&(due, _)| due)
+        self.due.first().map(|&(due, _)| due)
     }
 
     pub(super) fn remove(&mut self, key: SessionKey) -> Option<Session> {
         let session = self.by_key.remove(&key)?;
-        self.by_secret.remove(&session.secret);
+        self.by_secret.remove(&session.place.secret());
         self.by_id.remove(&session.id);
         if let Some(due) = session.due {
-            self.arriving.remove(&(due, key));
+            self.due.remove(&(due, key));
         }
         Some(session)
     }
@@ -95,8 +151,8 @@ impl Sessions {
         self.by_id.get(&id).copied()
     }
 
-    pub(super) fn by_secret(&self, secret: &str) -> Option<SessionKey> {
-        self.by_secret.get(secret).copied()
+    pub(super) fn by_secret(&self, secret: Secret) -> Option<SessionKey> {
+        self.by_secret.get(&secret).copied()
     }
 
     pub(super) fn of_feed(&self, feed: FeedKey) -> Vec<SessionKey> {
@@ -113,6 +169,8 @@ const TOKEN_LIFE: Duration = Duration::from_secs(180);
 /// The engine ends a viewer who does not connect within 15 s; one whose offer never reached it, because its request
 /// was given up on the way, only the relay knows.
 const ARRIVAL: Duration = Duration::from_secs(20);
+/// A seat is looked at so often at least: what it may still wait for becomes shorter once its player blocks.
+const LOOK: Duration = Duration::from_secs(6);
 /// When as many tokens are remembered, the expired ones are forgotten.
 const SPENT_SWEEP: usize = 4_096;
 
@@ -122,6 +180,7 @@ mod tests {
     use sluice_runtime::{Clock, uuid_v7};
 
     use super::*;
+    use crate::hls::Seats;
 
     #[test]
     fn a_token_opens_once() {
@@ -136,14 +195,35 @@ mod tests {
         let (mut sessions, now) = (Sessions::default(), clock.now());
         let feed = FeedKey { camera: CameraId::from_uuid(uuid_v7(&clock)), tier: Tier::Sub };
         let id = SessionId::from_uuid(uuid_v7(&clock));
-        let (first, none) = sessions.add(now, (id, feed), "one".into());
-        assert!(none.is_none());
-        let (second, replaced) = sessions.add(now, (id, feed), "two".into());
+        let (one, two) = (Secret::random(), Secret::random());
+        let (first, second) = (sessions.next_key(), sessions.next_key());
+        assert!(sessions.add(now, (id, first), feed, Place::Engine(one)).is_none());
+        let replaced = sessions.add(now, (id, second), feed, Place::Engine(two));
         assert_eq!(replaced.map(|session| session.key), Some(first));
-        assert_eq!((sessions.by_secret("one"), sessions.by_secret("two")), (None, Some(second)));
+        assert_eq!((sessions.by_secret(one), sessions.by_secret(two)), (None, Some(second)));
         assert_eq!((sessions.by_id(id), sessions.len()), (Some(second), 1));
-        assert_eq!(sessions.overdue(now + ARRIVAL), [second]);
         assert!(sessions.arrived(second).is_some());
         assert_eq!((sessions.deadline(), sessions.arrived(first).is_none()), (None, true));
+    }
+
+    #[test]
+    fn a_viewer_who_never_comes_is_overdue_and_one_who_asks_is_not() {
+        let clock = Clock::system();
+        let (mut sessions, now) = (Sessions::default(), clock.now());
+        let feed = FeedKey { camera: CameraId::from_uuid(uuid_v7(&clock)), tier: Tier::Sub };
+        let session = |sessions: &mut Sessions| (SessionId::from_uuid(uuid_v7(&clock)), sessions.next_key());
+        let (absent, asking) = (session(&mut sessions), session(&mut sessions));
+        sessions.add(now, absent, feed, Place::Engine(Secret::random()));
+        let seat = Seats::default().add(now, (asking.1, feed), Arc::default());
+        sessions.add(now, asking, feed, Place::Shelf { seat: Arc::clone(&seat), token: "one".into() });
+        assert!(
+            sessions.opened_by(asking.0, "one").is_some() && sessions.opened_by(asking.0, "two").is_none()
+        );
+        seat.blocks();
+        let last = now + ARRIVAL - Duration::from_secs(1);
+        seat.touch(last);
+        assert_eq!(sessions.overdue(now + ARRIVAL), [absent.1]);
+        assert_eq!(sessions.deadline(), Some(last + LOOK));
+        assert_eq!(sessions.overdue(last + LOOK), [asking.1]);
     }
 }

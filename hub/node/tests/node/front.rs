@@ -2,8 +2,10 @@ use axum::{
     body::Body,
     http::{Method, Request, StatusCode, header},
 };
+use sluice_hub_node::{FeedKey, relay::Admission};
 use sluice_ids::{CameraId, Tier};
 use sluice_runtime::{Clock, uuid_v7};
+use sluice_wire::node::ToNode;
 
 use super::support::Stage;
 
@@ -82,4 +84,46 @@ async fn only_a_known_origin_gets_cors_headers() {
     assert_eq!(headers[header::ACCESS_CONTROL_ALLOW_ORIGIN], "https://psim.example");
     let (_, _, headers) = stage.ask(preflight("https://evil.example")).await;
     assert!(!headers.contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN));
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_long_or_no_text_is_a_problem_like_any_other() {
+    let stage = Stage::set().await;
+    let long = "v=0\r\n".repeat(20_000);
+    let (status, problem, _) =
+        stage.ask(stage.offer(&stage.whep(), &stage.token(&stage.claims()), long)).await;
+    assert_eq!((status, problem.as_str()), (StatusCode::PAYLOAD_TOO_LARGE, "body-too-large"));
+    let bytes = vec![0xff, 0xfe, 0x00];
+    let (status, problem, _) =
+        stage.ask(stage.offer(&stage.whep(), &stage.token(&stage.claims()), bytes)).await;
+    assert_eq!((status, problem.as_str()), (StatusCode::BAD_REQUEST, "body-malformed"));
+    for path in ["/whep/%ff/sub", "/whep/cam_1/sub?token=%FF&token=2"] {
+        let (status, problem, _) = stage.ask(stage.offer(path, "x", "v=0")).await;
+        assert!(status.is_client_error() && !problem.is_empty(), "{path}: {status} {problem}");
+    }
+    assert_eq!(stage.relay.status().await.sessions, 0);
+}
+
+#[tokio::test]
+async fn a_token_for_hls_opens_no_webrtc_session() {
+    let stage = Stage::set().await;
+    let mut claims = stage.claims();
+    claims.protocol = "ll-hls".to_owned();
+    let (status, problem, _) = stage.ask(stage.offer(&stage.whep(), &stage.token(&claims), "v=0")).await;
+    assert_eq!((status, problem.as_str()), (StatusCode::FORBIDDEN, "token-for-another-protocol"));
+}
+
+#[tokio::test]
+async fn a_viewer_may_leave_a_session_that_has_ended_already() {
+    let stage = Stage::set().await;
+    let claims = stage.claims();
+    let feed = FeedKey { camera: stage.camera, tier: Tier::Sub };
+    let admission = Admission { session: claims.session, feed, token_id: claims.jti };
+    let admitted = stage.relay.admit(admission).await.unwrap();
+    stage.tell(ToNode::Revoke { session: claims.session }).await;
+    for _ in 0..2 {
+        let request = Request::builder().method(Method::DELETE).uri(format!("/whep/r/{}", admitted.secret));
+        let (status, ..) = stage.ask(request.body(Body::empty()).unwrap()).await;
+        assert_eq!(status, StatusCode::OK);
+    }
 }

@@ -130,13 +130,13 @@ impl Stage {
     }
 
     /// An offer with this token, as a player sends it.
-    pub(super) fn offer(&self, path: &str, token: &str, body: &'static str) -> Request<Body> {
+    pub(super) fn offer(&self, path: &str, token: &str, body: impl Into<Body>) -> Request<Body> {
         Request::builder()
             .method(Method::POST)
             .uri(path)
             .header(header::AUTHORIZATION, format!("Bearer {token}"))
             .header(header::CONTENT_TYPE, "application/sdp")
-            .body(Body::from(body))
+            .body(body.into())
             .expect("a request")
     }
 
