@@ -2,7 +2,7 @@
 
     camera.py [--auth basic|digest] [--gop N] [--port N]
 
-Mounts /stream (video) and /av (video and PCMU). User `operator`, password `right`.
+Mounts /stream (video), /av (video and PCMU), /sound (PCMU alone) and /jpeg (what nobody can carry). User `operator`, password `right`.
 """
 import argparse
 import gi
@@ -24,15 +24,22 @@ VIDEO = (
     f" ! x264enc tune=zerolatency speed-preset=ultrafast bitrate=500 key-int-max={options.gop}"
     " ! video/x-h264,profile=constrained-baseline ! rtph264pay name=pay0 pt=96 config-interval=-1"
 )
-AUDIO = "audiotestsrc is-live=true ! audio/x-raw,rate=8000,channels=1 ! mulawenc ! rtppcmupay name=pay1 pt=0"
+AUDIO = "audiotestsrc is-live=true ! audio/x-raw,rate=8000,channels=1 ! mulawenc ! rtppcmupay name={pay} pt=0"
+JPEG = "videotestsrc is-live=true ! video/x-raw,format=I420,width=320,height=240 ! jpegenc ! rtpjpegpay name=pay0 pt=26"
+MOUNTS = {
+    "/stream": VIDEO,
+    "/av": f"{VIDEO} {AUDIO.format(pay='pay1')}",
+    "/sound": AUDIO.format(pay="pay0"),
+    "/jpeg": JPEG,
+}
 
 server = GstRtspServer.RTSPServer()
 server.set_address("127.0.0.1")
 server.set_service(str(options.port))
 mounts = server.get_mount_points()
-for path, launch in (("/stream", f"( {VIDEO} )"), ("/av", f"( {VIDEO} {AUDIO} )")):
+for path, launch in MOUNTS.items():
     factory = GstRtspServer.RTSPMediaFactory()
-    factory.set_launch(launch)
+    factory.set_launch(f"( {launch} )")
     factory.set_shared(True)
     if options.auth:
         permissions = GstRtspServer.RTSPPermissions()

@@ -3,5 +3,6 @@
 
 mod camera;
 mod faults;
+mod lines;
 mod pictures;
 mod scripted;
