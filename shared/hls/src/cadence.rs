@@ -28,6 +28,11 @@ impl Cadence {
         self.known = (self.known + 1).min(STEPS);
     }
 
+    /// Whether enough was measured to be believed more than what the stream declares.
+    pub(crate) fn is_known(&self) -> bool {
+        self.known >= STEPS / 4
+    }
+
     /// Ticks from one picture to the next: the mean of what lies near the median, so that neither jitter nor a
     /// pause changes much.
     pub(crate) fn interval(&self) -> i64 {
@@ -39,7 +44,7 @@ impl Cadence {
         sorted.sort_unstable();
         let median = sorted[self.known / 2];
         // What the stream declares is more exact than few steps that jitter.
-        if self.known < STEPS / 4 && (median - self.assumed).abs() * 4 <= self.assumed {
+        if !self.is_known() && (median - self.assumed).abs() * 4 <= self.assumed {
             return self.assumed;
         }
         let usual = sorted.iter().filter(|step| (**step - median).abs() <= median / 2);
@@ -57,6 +62,8 @@ pub(crate) struct Grid {
     /// Ticks a part may last, and the same in milliseconds as the playlist says it; 0 until the first part.
     limit: i64,
     limit_ms: u64,
+    /// Ticks of a frame that the limit was laid down for.
+    nominal: i64,
     /// A part has shown the limit to players.
     settled: bool,
 }
@@ -65,7 +72,7 @@ impl Grid {
     pub(crate) fn new(rate: u32, part_target: Duration) -> Self {
         let rate = i64::from(rate.max(1));
         let target = i64::try_from(part_target.as_micros()).unwrap_or(i64::MAX / rate) * rate / 1_000_000;
-        Self { rate, target, limit: 0, limit_ms: 0, settled: false }
+        Self { rate, target, limit: 0, limit_ms: 0, nominal: 0, settled: false }
     }
 
     /// Lays down PART-TARGET: as many frames as fit into the wanted length, and 5 % of slack. It is kept, for a
@@ -74,6 +81,7 @@ impl Grid {
         if self.settled && self.limit >= interval {
             return;
         }
+        self.nominal = interval;
         let frames = (self.target * 101 / 100 / interval.max(1)).max(1);
         let ticks = frames * interval * 105 / 100;
         self.limit_ms = ((ticks * 1000 + self.rate - 1) / self.rate).cast_unsigned().max(1);
@@ -104,6 +112,12 @@ impl Grid {
         self.limit_ms
     }
 
+    /// Ticks of a frame on the grid. What was measured is kept to only where it is clearly another rate: parts of
+    /// one length are worth more than the last percent, which the grid makes up for.
+    pub(crate) fn step(&self, interval: i64) -> i64 {
+        if (interval - self.nominal).abs() * 8 <= self.nominal { self.nominal } else { interval }
+    }
+
     /// How late a frame's time may lie behind the grid and be caught up with slowly.
     pub(crate) fn tolerance(&self, interval: i64) -> i64 {
         (interval * 3 / 4).max(self.rate * TOLERANCE_MS / 1000)
@@ -113,12 +127,13 @@ impl Grid {
     /// `room` ticks left.
     pub(crate) fn duration(&self, interval: i64, late: i64, room: i64) -> i64 {
         let tolerance = self.tolerance(interval);
+        let interval = self.step(interval);
         let wanted = if late > tolerance {
             interval + late
         } else if late < -tolerance {
-            interval * 9 / 10
+            interval * 91 / 100
         } else {
-            interval + (late / 8).clamp(-interval / 10, interval / 25)
+            interval + (late / 8).clamp(-interval * 9 / 100, interval / 25)
         };
         wanted.min(room).max(1)
     }
@@ -166,7 +181,7 @@ mod tests {
             cadence.observe(step);
             assert_eq!(cadence.interval(), 3_600);
         }
-        for _ in 0..20 {
+        for _ in 0..40 {
             cadence.observe(7_200);
         }
         assert_eq!(cadence.interval(), 7_200);

@@ -19,7 +19,6 @@
 //! - Memory has a bound, whatever comes.
 
 mod audio;
-mod bits;
 mod cadence;
 mod entry;
 mod flac;

@@ -102,9 +102,9 @@ impl Packager {
     pub fn start_with(&mut self, gop: &[(usize, Arc<AccessUnit>)]) {
         if let Some(video) = &mut self.video {
             let line = video.line();
-            let mut timestamps: Vec<_> =
+            let timestamps: Vec<_> =
                 gop.iter().filter(|(of, _)| *of == line).map(|(_, unit)| unit.timestamp).collect();
-            video.preview(&mut timestamps);
+            video.preview(&timestamps);
         }
         for (line, unit) in gop {
             // A unit that is refused is counted; the rest may do.

@@ -1,5 +1,5 @@
 use bytes::Bytes;
-use sluice_media::{AccessUnit, Codec, Key, VideoDescription, VideoSets, nal_units};
+use sluice_media::{AccessUnit, Codec, Key, KeyGate, VideoDescription, VideoSets, nal_units};
 
 use crate::{
     PushError, Settings, Track, entry,
@@ -23,6 +23,7 @@ pub(crate) struct Video {
     sequence: u32,
     /// Nothing is taken before the next key frame.
     waiting: bool,
+    gate: KeyGate,
 }
 
 /// A segment began.
@@ -47,6 +48,7 @@ impl Video {
             open_bytes: 0,
             sequence: 0,
             waiting: true,
+            gate: KeyGate::new(track.codec),
         };
         video.describe();
         video
@@ -61,6 +63,7 @@ impl Video {
         self.finish();
         self.shelf.break_next();
         self.waiting = true;
+        self.gate = KeyGate::new(track.codec);
         self.timing = self.timing.restarted(track.clock_rate, settings);
         self.track = track.clone();
         self.sets = VideoSets::from_fmtp(track.codec, &track.fmtp);
@@ -71,6 +74,7 @@ impl Video {
     pub(crate) fn lose(&mut self) {
         self.flush();
         self.waiting = true;
+        self.gate.lose();
     }
 
     /// Everything out, the segment closed.
@@ -81,12 +85,9 @@ impl Video {
 
     /// What a cached group says before the first part lays anything down: the distance of pictures, and how long
     /// groups may be.
-    pub(crate) fn preview(&mut self, timestamps: &mut [i64]) {
-        timestamps.sort_unstable();
-        for pair in timestamps.windows(2) {
-            self.timing.cadence.observe(pair[1].saturating_sub(pair[0]));
-        }
-        if let (Some(first), Some(last)) = (timestamps.first(), timestamps.last()) {
+    pub(crate) fn preview(&mut self, timestamps: &[i64]) {
+        self.timing.preview(timestamps);
+        if let (Some(first), Some(last)) = (timestamps.iter().min(), timestamps.iter().max()) {
             // Half as long again, for it may not be over.
             let seconds = self.timing.micros(last.saturating_sub(*first)) * 3 / 2_000_000 + 1;
             self.shelf.target_duration = self.shelf.target_duration.max(seconds.min(MOST_TARGET_SECONDS));
@@ -121,7 +122,7 @@ impl Video {
         unit: &AccessUnit,
     ) -> Result<Option<Cut>, PushError> {
         let taken = self.take(window, limit, unit);
-        if taken.is_err() && !self.waiting {
+        if taken.is_err() {
             self.lose();
         }
         taken
@@ -133,6 +134,10 @@ impl Video {
         }
         if self.waiting && unit.key.is_none() {
             return Err(PushError::NoKeyFrame);
+        }
+        if !self.gate.admits(unit) {
+            // A picture that leads the key frame decoding began with: nobody could show it.
+            return Ok(None);
         }
         let mut nals = nal_units(self.track.codec, &unit.packets).map_err(|_| PushError::Malformed)?;
         let cuts = self.cuts(unit);
@@ -189,12 +194,12 @@ impl Video {
     fn describe(&mut self) {
         self.description = self.sets.describe().ok();
         let fps = self.description.as_ref().and_then(|description| description.fps);
-        self.timing.describe(self.sets.reorder_frames(), fps);
+        self.timing.describe(self.sets.reorder_frames() > 0, fps);
     }
 
     /// Gives a unit its place in time and puts it into the open part; with `init` into a new segment.
     fn put(&mut self, unit: &AccessUnit, payload: Payload, init: Option<Bytes>) -> Option<Cut> {
-        let mut place = self.timing.place(unit);
+        let mut place = self.timing.place(self.track.codec, unit);
         self.timing.grid.fit(self.timing.cadence.interval());
         self.shelf.part_target_ms = self.timing.grid.limit_ms();
         let part = self.part_ticks();
@@ -250,7 +255,7 @@ impl Video {
     /// Whether the next picture would make the open part longer than it may be.
     fn lacks_room(&self) -> bool {
         let part = self.part_ticks();
-        part > 0 && part + self.timing.cadence.interval() > self.timing.grid.limit()
+        part > 0 && part + self.timing.grid.step(self.timing.cadence.interval()) > self.timing.grid.limit()
     }
 
     /// Closes the open part.
