@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::Error as _};
 use sluice_telemetry::LogFormat;
 
 /// What `sluice-hub` reads from its TOML file. Every key has a default but `state_dir`.
@@ -37,8 +37,11 @@ pub struct Config {
 pub struct Http {
     /// HTTPS with HTTP/2.
     pub tls_listen: SocketAddr,
-    /// Plain HTTP: loopback addresses only.
+    /// Plain HTTP: loopback addresses only, or `off`.
+    #[serde(deserialize_with = "address_or_off")]
     pub plain_listen: Option<SocketAddr>,
+    /// HTTP connections at once; more are closed at the door. Each takes a file of the process's limit.
+    pub most_connections: usize,
     /// PEM file with the certificate chain; without it the hub makes one for `public_host` and signs it itself.
     pub certificate: Option<PathBuf>,
     /// PEM file with the certificate's private key.
@@ -90,6 +93,7 @@ impl Default for Http {
         Self {
             tls_listen: SocketAddr::from(([0, 0, 0, 0], 8443)),
             plain_listen: Some(SocketAddr::from(([127, 0, 0, 1], 8080))),
+            most_connections: 10_000,
             certificate: None,
             private_key: None,
             public_host: "localhost".to_owned(),
@@ -184,6 +188,9 @@ impl Config {
                 "plain HTTP is served on loopback addresses only; use tls_listen",
             );
         }
+        if self.http.most_connections < LEAST_CONNECTIONS {
+            return rule("http.most_connections", "must be at least 100");
+        }
         if self.http.certificate.is_some() != self.http.private_key.is_some() {
             return rule("http.certificate", "certificate and private_key are given together or not at all");
         }
@@ -198,6 +205,18 @@ impl Config {
         Ok(())
     }
 }
+
+fn address_or_off<'de, D: Deserializer<'de>>(from: D) -> Result<Option<SocketAddr>, D::Error> {
+    let text = String::deserialize(from)?;
+    if text == "off" {
+        return Ok(None);
+    }
+    let wrong = |_| D::Error::custom(format!("{text} is no socket address; write one, or \"off\""));
+    text.parse().map(Some).map_err(wrong)
+}
+
+/// Fewer would not hold one wall beside the console of who looks for the reason.
+const LEAST_CONNECTIONS: usize = 100;
 
 #[cfg(test)]
 mod tests {
@@ -225,6 +244,17 @@ mod tests {
     fn plain_http_stays_on_loopback() {
         let error = parse("state_dir = '/x'\n[http]\nplain_listen = '0.0.0.0:8080'").unwrap_err();
         assert!(error.contains("http.plain_listen"), "{error}");
+    }
+
+    #[test]
+    fn plain_http_can_be_switched_off() {
+        let off = parse("state_dir = '/x'\n[http]\nplain_listen = 'off'").unwrap();
+        assert_eq!(off.http.plain_listen, None);
+        assert!(parse("state_dir = '/x'").unwrap().http.plain_listen.is_some());
+        let error = parse("state_dir = '/x'\n[http]\nplain_listen = 'of'").unwrap_err();
+        assert!(error.contains("plain_listen") && error.contains("off"), "{error}");
+        let error = parse("state_dir = '/x'\n[http]\nmost_connections = 1").unwrap_err();
+        assert!(error.contains("http.most_connections"), "{error}");
     }
 
     /// The blocks of the repository's documents that begin with `# {name}`.

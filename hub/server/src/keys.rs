@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result};
 use sluice_hub_store::Secrets;
 use sluice_ids::UnixMillis;
 use sluice_runtime::random_bytes;
-use sluice_trust::{Authority, AuthorityPems, playback::Signer};
+use sluice_trust::{Authority, AuthorityPems, playback::Signer, seal::Keypair};
 
 /// The folder of the hub's own keys inside its state folder.
 pub(crate) fn secrets(state_dir: &Path) -> Result<Secrets> {
@@ -56,19 +56,32 @@ pub(crate) fn api(secrets: &Secrets) -> Result<[u8; 32]> {
     Ok(made)
 }
 
+/// The key that passwords of cameras are sealed to that the node of this hub pulls itself: made at the first start,
+/// the same ever after.
+pub(crate) fn node_seal(secrets: &Secrets) -> Result<Keypair> {
+    if let Some(kept) = secrets.read(NODE_SEAL_KEY)? {
+        let text = String::from_utf8(kept).context("the kept seal key is no text")?;
+        return Keypair::from_text(&text).context("use the kept seal key");
+    }
+    let made = Keypair::generate();
+    secrets.write(NODE_SEAL_KEY, made.to_text().as_bytes())?;
+    Ok(made)
+}
+
 const ROOT_CERTIFICATE: &str = "root.crt";
 const ROOT_KEY: &str = "root.key";
 const ISSUING_CERTIFICATE: &str = "issuing.crt";
 const ISSUING_KEY: &str = "issuing.key";
 const SIGNING_KEY: &str = "playback.key";
 const API_KEY: &str = "api.key";
+const NODE_SEAL_KEY: &str = "node-seal.key";
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_authority_and_the_signer_are_the_same_at_every_start() {
+    fn the_authority_the_signer_and_the_nodes_key_are_the_same_at_every_start() {
         let dir = tempfile::tempdir().unwrap();
         let now = UnixMillis(1_790_000_000_000);
         let open = || secrets(dir.path()).unwrap();
@@ -76,5 +89,7 @@ mod tests {
         assert_eq!(authority(&open(), now).unwrap().fingerprint(), first);
         let kid = signer(&open()).unwrap().kid().to_owned();
         assert_eq!(signer(&open()).unwrap().kid(), kid);
+        let seal = *node_seal(&open()).unwrap().public();
+        assert_eq!(*node_seal(&open()).unwrap().public(), seal);
     }
 }
