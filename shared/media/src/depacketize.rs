@@ -149,7 +149,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{Codec, packetize};
+    use crate::{AccessUnit, Codec, UnitError, packetize};
 
     fn packets(payloads: &[&str]) -> Vec<RtpPacket> {
         payloads.iter().map(|hex| packet(&hex::decode(hex.replace(' ', "")).unwrap())).collect()
@@ -209,29 +209,99 @@ mod tests {
         assert_eq!(nals[0].as_ptr(), packets[0].payload_slice().as_ptr());
     }
 
+    fn hevc(payloads: &[&str]) -> Result<Vec<String>, DepacketizeError> {
+        nal_units(Codec::H265, &packets(payloads)).map(|nals| nals.iter().map(hex::encode).collect())
+    }
+
+    #[test]
+    fn the_three_forms_of_h265_are_read() {
+        assert_eq!(hevc(&["2601 af84"]).unwrap(), ["2601af84"]);
+        assert_eq!(hevc(&["6001 0004 4001aabb 0003 4201cc"]).unwrap(), ["4001aabb", "4201cc"]);
+        assert_eq!(hevc(&["6201 93 0102", "", "6201 13 0304", "6201 53 05"]).unwrap(), ["26010102030405"]);
+        assert_eq!(hevc(&["6202 81 01", "6202 41 02"]).unwrap(), ["02020102"], "the temporal id stays");
+        assert_eq!(
+            hevc(&["4201 01aa 00000001 4401 c1 000001 2601 af"]).unwrap(),
+            ["420101aa", "4401c1", "2601af"]
+        );
+    }
+
+    #[test]
+    fn units_of_no_byte_are_none() {
+        assert_eq!(hevc(&["6001 0000 0001 26 0003 4201cc"]).unwrap(), ["4201cc"]);
+        assert_eq!(units(&["78 0000 0002 68cc"]).unwrap(), ["68cc"]);
+        assert!(nal_units(Codec::H264, &[]).unwrap().is_empty());
+        assert_eq!(nal_units(Codec::Opus, &[]).unwrap_err(), DepacketizeError::NoVideo(Codec::Opus));
+    }
+
+    #[test]
+    fn each_wrong_payload_of_h265_is_refused_with_its_place() {
+        use DepacketizeError::{LooseFragment, Truncated, Unfinished, Unsupported};
+        assert_eq!(hevc(&["2601", "6401 00"]).unwrap_err(), Unsupported { index: 1, kind: 50 });
+        assert_eq!(hevc(&["7e01 00"]).unwrap_err(), Unsupported { index: 0, kind: 63 });
+        assert_eq!(hevc(&["26"]).unwrap_err(), Truncated { index: 0 });
+        assert_eq!(hevc(&["6201"]).unwrap_err(), Truncated { index: 0 });
+        assert_eq!(hevc(&["6001 0003 42"]).unwrap_err(), Truncated { index: 0 });
+        assert_eq!(hevc(&["6001 00"]).unwrap_err(), Truncated { index: 0 });
+        assert_eq!(hevc(&["6201 13 01"]).unwrap_err(), LooseFragment { index: 0 });
+        assert_eq!(hevc(&["6201 93 01", "6201 41 01"]).unwrap_err(), LooseFragment { index: 1 });
+        assert_eq!(hevc(&["6201 93 01", "6201 93 01"]).unwrap_err(), LooseFragment { index: 1 });
+        assert_eq!(hevc(&["6201 93 01", "2601"]).unwrap_err(), Unfinished);
+        assert_eq!(hevc(&["6201 93 01"]).unwrap_err(), Unfinished);
+    }
+
+    #[test]
+    fn whichever_fragment_is_lost_the_unit_is_refused() {
+        let avc = ["7c 85 01", "7c 05 02", "7c 05 03", "7c 45 04"];
+        let hevc = ["6201 93 01", "6201 13 02", "6201 13 03", "6201 53 04"];
+        for (codec, whole) in [(Codec::H264, avc), (Codec::H265, hevc)] {
+            for lost in [0, 3] {
+                let mut rest = whole.to_vec();
+                rest.remove(lost);
+                assert!(nal_units(codec, &packets(&rest)).is_err(), "{codec} without {lost}");
+            }
+            // One from the middle leaves no trace here: the numbers of the packets tell.
+            let numbered = |n: usize| packets(&whole)[n].clone();
+            let hole = AccessUnit::from_packets(codec, vec![numbered(0), numbered(3)], 1, 0, 0);
+            assert!(matches!(hole, Err(UnitError::Broken { index: 1 })), "{codec}");
+        }
+    }
+
     proptest! {
         #[test]
         fn what_was_packetized_comes_back_at_every_size(
-            shapes in proptest::collection::vec((prop::sample::select(vec![0x67u8, 0x68, 0x06, 0x65, 0x41, 0x09]), 1usize..900), 1..6),
+            shapes in proptest::collection::vec((prop::sample::select(vec![0x67u8, 0x68, 0x06, 0x65, 0x41, 0x09]), 2usize..900), 1..6),
             max in 16usize..300,
         ) {
-            // No zero bytes, hence nothing that looks like a start code.
-            let nals: Vec<Bytes> = shapes.iter().enumerate().map(|(n, (header, len))| {
-                let mut nal = vec![*header];
+            for codec in [Codec::H264, Codec::H265] {
+            // No zero bytes, hence nothing that looks like a start code. Headers of H.265 that mean the like.
+            let header = |avc: u8| match (codec, avc) {
+                (Codec::H264, avc) => avc,
+                (_, 0x67) => 0x42,
+                (_, 0x68) => 0x44,
+                (_, 0x06) => 0x4e,
+                (_, 0x65) => 0x26,
+                (_, 0x41) => 0x02,
+                _ => 0x46,
+            };
+            let nals: Vec<Bytes> = shapes.iter().enumerate().map(|(n, (first, len))| {
+                let mut nal = vec![header(*first), 1];
                 nal.extend((0..*len).map(|i| ((i * 7 + n) % 255 + 1) as u8));
                 Bytes::from(nal)
             }).collect();
-            let payloads = packetize(Codec::H264, &nals, max);
+            let payloads = packetize(codec, &nals, max);
             prop_assert!(payloads.iter().all(|payload| !payload.is_empty() && payload.len() <= max));
             let packets: Vec<_> = payloads.iter().map(|payload| packet(payload)).collect();
-            prop_assert_eq!(nal_units(Codec::H264, &packets).unwrap(), nals);
+            prop_assert_eq!(nal_units(codec, &packets).unwrap(), nals);
+            }
         }
 
         #[test]
         fn any_payloads_are_units_or_an_error(payloads in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..40), 0..8)) {
             let packets: Vec<_> = payloads.iter().map(|payload| packet(payload)).collect();
-            if let Ok(nals) = nal_units(Codec::H264, &packets) {
-                prop_assert!(nals.iter().all(|nal| !nal.is_empty()));
+            for (codec, header) in [(Codec::H264, 1), (Codec::H265, 2)] {
+                if let Ok(nals) = nal_units(codec, &packets) {
+                    prop_assert!(nals.iter().all(|nal| nal.len() >= header));
+                }
             }
         }
     }

@@ -107,6 +107,29 @@ mod tests {
     }
 
     #[test]
+    fn golden_bytes_of_h265() {
+        let nals = ["40010c01", "42010101", "2601af84", "02020203040506070809101112131415161718"]
+            .map(|nal| Bytes::from(hex::decode(nal).unwrap()));
+        assert_eq!(
+            hex(&packetize(Codec::H265, &nals, 16)),
+            [
+                "6001000440010c01000442010101",
+                "2601af84",
+                "620281020304050607080910",
+                "6202411112131415161718"
+            ]
+        );
+        let forbidden = ["c0020c01", "42010101"].map(|nal| Bytes::from(hex::decode(nal).unwrap()));
+        assert_eq!(hex(&packetize(Codec::H265, &forbidden, 60)), ["e0010004c0020c01000442010101"]);
+    }
+
+    #[test]
+    fn sound_is_passed_on_as_it_is() {
+        let payloads = [nal(1, 3_000)];
+        assert_eq!(packetize(Codec::Opus, &payloads, 100), payloads);
+    }
+
+    #[test]
     fn a_unit_that_fits_is_not_copied() {
         let nals = [nal(0x65, 100)];
         assert_eq!(packetize(Codec::H264, &nals, 100)[0].as_ptr(), nals[0].as_ptr());

@@ -149,3 +149,6 @@ const DELIMITER: u8 = 0;
 const VPS: u8 = 1;
 const SPS: u8 = 2;
 const PPS: u8 = 3;
+
+#[cfg(test)]
+mod tests;

@@ -8,6 +8,7 @@
 
 mod media;
 mod mutate;
+mod sound;
 mod trust;
 mod wire;
 
@@ -42,6 +43,11 @@ pub const TARGETS: &[Target] = &[
     Target { name: "payloads", run: media::payloads, seeds: media::payload_lists },
     Target { name: "parameter_set", run: media::parameter_set, seeds: media::parameter_sets },
     Target { name: "sprop", run: media::sprop, seeds: media::sprops },
+    Target { name: "video_fmtp", run: media::video_fmtp, seeds: media::fmtps },
+    Target { name: "sound_fmtp", run: sound::sound_fmtp, seeds: sound::fmtps },
+    Target { name: "sound_unit", run: sound::sound_unit, seeds: sound::units },
+    Target { name: "rtcp", run: sound::rtcp, seeds: sound::reports },
+    Target { name: "clocks", run: sound::clocks, seeds: sound::times },
     Target { name: "frames", run: wire::frames, seeds: wire::framed },
     Target { name: "roq", run: wire::roq, seeds: wire::roq_streams },
     Target { name: "control_to_hub", run: wire::control_to_hub, seeds: wire::to_hub },

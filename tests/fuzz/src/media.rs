@@ -2,8 +2,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use sluice_media::{
-    AccessUnit, Assembled, Assembler, Codec, GopRing, RtpPacket,
+    AccessUnit, Assembled, Assembler, Codec, GopRing, KeyGate, RtpPacket, VideoSets,
     h264::{self, ParameterSets},
+    h265, has_b_slices, inspect, nal_units, packetize,
 };
 
 /// Bytes as one RTP packet.
@@ -16,7 +17,14 @@ pub(crate) fn rtp_packet(bytes: &[u8]) {
 
 /// Bytes as RTP packets with two bytes of length in front of each, through all that a stream passes.
 pub(crate) fn assembler(bytes: &[u8]) {
-    let (mut assembler, mut ring) = (Assembler::new(Codec::H264, 90_000), GopRing::new(RING_BYTES));
+    for codec in [Codec::H264, Codec::H265, Codec::Aac, Codec::Opus] {
+        assembled(codec, bytes);
+    }
+}
+
+fn assembled(codec: Codec, bytes: &[u8]) {
+    let (mut assembler, mut ring) = (Assembler::new(codec, 90_000), GopRing::new(RING_BYTES));
+    let mut gate = KeyGate::new(codec);
     let mut position = 0;
     for (n, packet) in framed(bytes).filter_map(|packet| RtpPacket::parse(packet).ok()).enumerate() {
         assembler.push(n as i64 * 7, packet);
@@ -24,7 +32,8 @@ pub(crate) fn assembler(bytes: &[u8]) {
             let (from, to) = match assembled {
                 Assembled::Unit(unit) => {
                     let range = (unit.first_sequence, unit.last_sequence());
-                    whole(&unit);
+                    whole(codec, &unit);
+                    gate.admits(&unit);
                     ring.push(Arc::new(unit));
                     range
                 }
@@ -40,22 +49,50 @@ pub(crate) fn assembler(bytes: &[u8]) {
 
 /// Bytes as payloads with two bytes of length in front of each, as if one access unit.
 pub(crate) fn payloads(bytes: &[u8]) {
-    let mut packets = Vec::new();
-    for (n, payload) in framed(bytes).enumerate() {
+    let packets = packed(bytes);
+    for codec in [Codec::H264, Codec::H265] {
+        repacketized(codec, &packets);
+    }
+}
+
+/// Bytes as payloads with two bytes of length in front of each, as packets in sequence.
+pub(crate) fn packed(bytes: &[u8]) -> Vec<RtpPacket> {
+    let packet = |(n, payload): (usize, Bytes)| {
         let mut packet = vec![0x80, 96, (n >> 8) as u8, n as u8, 0, 0, 0, 0, 0, 0, 0, 0];
         packet.extend_from_slice(&payload);
-        packets.extend(RtpPacket::parse(packet.into()));
-    }
-    repacketized(&packets);
+        RtpPacket::parse(packet.into()).ok()
+    };
+    framed(bytes).enumerate().map_while(packet).collect()
 }
 
 /// Bytes as one NAL unit that may be a parameter set.
 pub(crate) fn parameter_set(bytes: &[u8]) {
-    let mut sets = ParameterSets::default();
     let nal = Bytes::copy_from_slice(bytes);
-    if sets.observe(&nal) {
-        assert!(!sets.observe(&nal), "the same again is no news");
-        let _ = sets.describe();
+    for codec in [Codec::H264, Codec::H265] {
+        let mut sets = VideoSets::from_fmtp(codec, "");
+        if sets.observe(&nal) {
+            assert!(!sets.observe(&nal), "the same again is no news");
+            described(&sets);
+        }
+        let mut nals = vec![nal.clone()];
+        sets.complete(&mut nals);
+        assert!(nals.contains(&nal) && nals.len() <= 2);
+    }
+}
+
+fn described(sets: &VideoSets) {
+    if let Ok(video) = sets.describe() {
+        assert!(video.width > 0 || sets.codec() == Codec::H264);
+        assert_eq!(video.b_frames, sets.reorder_frames() > 0);
+    }
+    assert!(sets.reorder_frames() <= 16);
+    let _ = (sets.avc(), sets.hevc());
+}
+
+/// Bytes as the format parameters of a line of pictures.
+pub(crate) fn video_fmtp(bytes: &[u8]) {
+    for codec in [Codec::H264, Codec::H265] {
+        described(&VideoSets::from_fmtp(codec, &String::from_utf8_lossy(bytes)));
     }
 }
 
@@ -91,9 +128,17 @@ pub(crate) fn payload_lists() -> Vec<Vec<u8>> {
 }
 
 pub(crate) fn parameter_sets() -> Vec<Vec<u8>> {
-    let sets =
-        sprops().into_iter().filter_map(|sprop| ParameterSets::from_sprop(str::from_utf8(&sprop).ok()?).ok());
-    sets.flat_map(|sets| sets.iter().map(|nal| nal.to_vec()).collect::<Vec<_>>()).collect()
+    let sets = |codec| {
+        let sets =
+            fmtps().into_iter().map(move |fmtp| VideoSets::from_fmtp(codec, &String::from_utf8_lossy(&fmtp)));
+        sets.flat_map(|sets| sets.iter().map(|nal| nal.to_vec()).collect::<Vec<_>>())
+    };
+    sets(Codec::H264).chain(sets(Codec::H265)).collect()
+}
+
+pub(crate) fn fmtps() -> Vec<Vec<u8>> {
+    let value = |sdp: &str| Some(sdp.split_once("a=fmtp:")?.1.lines().next()?.as_bytes().to_vec());
+    FIXTURES.iter().filter_map(|(_, sdp)| value(sdp)).collect()
 }
 
 pub(crate) fn sprops() -> Vec<Vec<u8>> {
@@ -102,7 +147,7 @@ pub(crate) fn sprops() -> Vec<Vec<u8>> {
     FIXTURES.iter().filter_map(|(_, sdp)| value(sdp)).collect()
 }
 
-fn framed(bytes: &[u8]) -> impl Iterator<Item = Bytes> {
+pub(crate) fn framed(bytes: &[u8]) -> impl Iterator<Item = Bytes> {
     let mut rest = bytes;
     std::iter::from_fn(move || {
         let (len, after) = rest.split_first_chunk::<2>()?;
@@ -112,28 +157,29 @@ fn framed(bytes: &[u8]) -> impl Iterator<Item = Bytes> {
     })
 }
 
-fn whole(unit: &AccessUnit) {
+fn whole(codec: Codec, unit: &AccessUnit) {
     let again = AccessUnit::from_packets(
-        Codec::H264,
+        codec,
         unit.packets.clone(),
         unit.first_sequence,
         unit.timestamp,
         unit.captured_at_ms,
     );
     assert_eq!(again.as_ref(), Ok(unit), "what was assembled can be sent and put together again");
-    repacketized(&unit.packets);
+    repacketized(codec, &unit.packets);
 }
 
-fn repacketized(packets: &[RtpPacket]) {
-    let kind = h264::inspect(packets);
-    let _ = h264::has_b_slices(packets);
-    let Ok(nals) = h264::nal_units(packets) else { return };
-    assert!(nals.iter().all(|nal| !nal.is_empty()));
+fn repacketized(codec: Codec, packets: &[RtpPacket]) {
+    let kind = inspect(codec, packets);
+    let _ = (has_b_slices(codec, packets), h265::is_skipped_leading(packets));
+    let Ok(nals) = nal_units(codec, packets) else { return };
+    let header = if codec == Codec::H265 { 2 } else { 1 };
+    assert!(nals.iter().all(|nal| nal.len() >= header));
     let bytes: usize = packets.iter().map(|packet| packet.payload_slice().len()).sum();
     assert!(nals.iter().map(Bytes::len).sum::<usize>() <= bytes, "nothing grows");
     let _ = (kind, h264::classify(&nals));
     for max in [0, 100, 1_180] {
-        let payloads = h264::packetize(&nals, max);
+        let payloads = packetize(codec, &nals, max);
         assert!(payloads.iter().all(|payload| (1..=max.max(16)).contains(&payload.len())));
     }
 }
@@ -155,4 +201,7 @@ const FIXTURES: &[(&[u8], &str)] = &[
     fixture!("gstreamer_slices"),
     fixture!("gstreamer_open_gop"),
     fixture!("gstreamer_intra_refresh"),
+    fixture!("gstreamer_h265"),
+    fixture!("gstreamer_h265_open_gop"),
+    fixture!("gstreamer_h265_layers"),
 ];

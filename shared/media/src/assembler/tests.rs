@@ -21,7 +21,11 @@ fn from_source(ssrc: u32, sequence: u64, timestamp: u32, marker: bool, payload: 
 
 /// Pushes each packet 40 ms after the one before it, and tells what came out, in short.
 fn run(packets: impl IntoIterator<Item = RtpPacket>) -> Vec<String> {
-    let mut assembler = Assembler::new(Codec::H264, 90_000);
+    run_as(Codec::H264, packets)
+}
+
+fn run_as(codec: Codec, packets: impl IntoIterator<Item = RtpPacket>) -> Vec<String> {
+    let mut assembler = Assembler::new(codec, 90_000);
     let mut out = Vec::new();
     for (n, packet) in packets.into_iter().enumerate() {
         assembler.push(40 * n as i64, packet);
@@ -253,6 +257,131 @@ fn a_unit_beyond_the_limits_is_dropped_and_the_next_one_is_fine() {
 fn an_open_recovery_point_is_a_key() {
     let out = run([packet(1, 0, false, "06 06 01 c4 80"), packet(2, 0, true, "41 88 80")]);
     assert_eq!(out, ["unit 1-2 recovery"]);
+}
+
+#[test]
+fn a_hundred_megabytes_of_one_unit_are_dropped_whatever_the_codec() {
+    for (codec, first, middle, next) in [
+        (Codec::H264, "7c 85 88", "7c05", PICTURE),
+        (Codec::H265, "6201 93 af", "620113", "0201 d0"),
+        (Codec::Aac, "0010 fff8", "0010fff8", "0010 0010 aabb"),
+    ] {
+        let big = middle.to_owned() + &"01".repeat(60_000);
+        let big = packet(0, 0, false, &big);
+        let mut out = Vec::new();
+        let mut assembler = Assembler::new(codec, 90_000);
+        let mut push = |packet| {
+            assembler.push(0, packet);
+            out.extend(std::iter::from_fn(|| assembler.poll()).map(|assembled| short(&assembled)));
+        };
+        push(packet(0, 0, false, first));
+        for n in 1..1_750u16 {
+            let mut bytes = big.bytes().to_vec();
+            bytes[2..4].copy_from_slice(&n.to_be_bytes());
+            push(RtpPacket::parse(bytes.into()).unwrap());
+        }
+        push(packet(1_750, FRAME, true, next));
+        let key = if codec == Codec::Aac { " idr" } else { "" };
+        assert_eq!(out, ["gap 0-1749".to_owned(), format!("unit 1750-1750{key}")], "{codec}");
+    }
+}
+
+// An H.265 key frame in two fragments behind its parameter sets, a picture, its second slice.
+const HEVC_SETS: &str = "6001 0003 40010c 0003 420101 0003 4401c1";
+const HEVC_IDR_A: &str = "6201 93 af";
+const HEVC_IDR_B: &str = "6201 53 01";
+const HEVC_PICTURE: &str = "0201 d0";
+const HEVC_SLICE_2: &str = "0201 50";
+
+#[test]
+fn units_of_h265_are_told_apart() {
+    let out = run_as(
+        Codec::H265,
+        [
+            packet(1, 0, false, HEVC_SETS),
+            packet(2, 0, false, HEVC_IDR_A),
+            packet(3, 0, true, HEVC_IDR_B),
+            packet(4, FRAME, false, HEVC_PICTURE),
+            packet(5, FRAME, false, HEVC_SLICE_2),
+            packet(6, 2 * FRAME, true, HEVC_PICTURE),
+            packet(8, 3 * FRAME, true, HEVC_SLICE_2),
+            packet(9, 4 * FRAME, true, HEVC_PICTURE),
+            packet(10, 5 * FRAME, true, "2a01 af"),
+        ],
+    );
+    assert_eq!(
+        out,
+        ["unit 1-3 idr", "unit 4-5", "unit 6-6", "gap 7-7", "gap 8-8", "unit 9-9", "unit 10-10 recovery"]
+    );
+}
+
+#[test]
+fn each_packet_of_speech_is_a_unit_whatever_its_marker() {
+    for codec in [Codec::Pcmu, Codec::Pcma, Codec::Opus] {
+        let out = run_as(
+            codec,
+            [
+                packet(1, 0, true, "d5d5"),
+                packet(2, 160, false, "d5d5"),
+                packet(3, 320, false, "d5d5"),
+                packet(5, 640, false, "d5d5"),
+            ],
+        );
+        assert_eq!(
+            out,
+            ["unit 1-1 idr", "unit 2-2 idr", "unit 3-3 idr", "gap 4-4", "unit 5-5 idr"],
+            "{codec}"
+        );
+    }
+}
+
+#[test]
+fn fragments_of_sound_end_at_their_marker() {
+    for codec in [Codec::Aac, Codec::Latm] {
+        let out = run_as(
+            codec,
+            [
+                packet(1, 0, false, "aa"),
+                packet(2, 0, true, "bb"),
+                packet(3, 1024, true, "cc"),
+                packet(5, 2048, true, "dd"),
+                packet(6, 3072, true, "ee"),
+            ],
+        );
+        assert_eq!(
+            out,
+            ["unit 1-2 idr", "unit 3-3 idr", "gap 4-4", "unit 5-5 idr", "unit 6-6 idr"],
+            "{codec}"
+        );
+    }
+}
+
+#[test]
+fn sound_that_is_never_marked_is_not_held_back() {
+    let out = run_as(Codec::Aac, (1..5).map(|n| packet(n, n as u32 * 1024, false, "aa")));
+    assert_eq!(out, ["unit 1-1 idr", "unit 2-2 idr", "unit 3-3 idr", "unit 4-4 idr"]);
+    // Nor are fragments without markers torn apart for long.
+    let pairs = (1..6).flat_map(|n| {
+        [packet(2 * n, n as u32 * 1024, false, "aa"), packet(2 * n + 1, n as u32 * 1024, false, "bb")]
+    });
+    let out = run_as(Codec::Aac, [packet(1, 0, false, "aa")].into_iter().chain(pairs));
+    assert_eq!(
+        out,
+        ["unit 1-1 idr", "unit 2-2 idr", "unit 3-3 idr", "unit 4-5 idr", "unit 6-7 idr", "unit 8-9 idr"]
+    );
+}
+
+#[test]
+fn a_new_source_of_sound_begins_an_epoch() {
+    let out = run_as(
+        Codec::Opus,
+        [
+            packet(1, 0, false, "7800"),
+            from_source(9, 700, 5_000_000, false, "7800"),
+            from_source(9, 701, 5_000_960, false, "7800"),
+        ],
+    );
+    assert_eq!(out, ["unit 1-1 idr", "epoch 9 700", "unit 700-700 idr", "unit 701-701 idr"]);
 }
 
 /// One picture as some encoder might send it.

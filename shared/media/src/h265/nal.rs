@@ -183,3 +183,92 @@ pub(super) fn number(header: u8) -> u8 {
 pub(super) const AP: u8 = 48;
 pub(super) const FU: u8 = 49;
 pub(super) const PACI: u8 = 50;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(payloads: &[&str]) -> Seen {
+        let mut seen = Seen::default();
+        for payload in payloads {
+            seen.payload(&hex::decode(payload.replace(' ', "")).unwrap());
+        }
+        seen
+    }
+
+    #[test]
+    fn random_access_pictures_are_keys() {
+        // BLA_W_LP, BLA_W_RADL, BLA_N_LP, IDR_W_RADL, IDR_N_LP, CRA.
+        for (kind, key) in [
+            (16, Key::RecoveryPoint),
+            (17, Key::Idr),
+            (18, Key::Idr),
+            (19, Key::Idr),
+            (20, Key::Idr),
+            (21, Key::RecoveryPoint),
+        ] {
+            let kind = seen(&[&format!("{:02x}01af", kind << 1)]).kind();
+            assert_eq!(kind, UnitKind { key: Some(key), reference: true });
+        }
+        for kind in (0..16).chain(22..64) {
+            assert_eq!(seen(&[&format!("{:02x}01af", kind << 1)]).kind().key, None, "{kind}");
+        }
+    }
+
+    #[test]
+    fn pictures_that_none_of_their_sub_layer_refers_to_are_no_reference() {
+        for kind in 0..16 {
+            assert_eq!(seen(&[&format!("{:02x}01af", kind << 1)]).kind().reference, kind % 2 == 1, "{kind}");
+        }
+    }
+
+    #[test]
+    fn skipped_leading_pictures_are_known_in_every_form() {
+        assert!(seen(&["1001 af"]).skipped && seen(&["1201 af"]).skipped);
+        assert!(seen(&["6001 0003 1001af"]).skipped);
+        assert!(seen(&["6201 88 af", "6201 48 af"]).skipped);
+        assert!(!seen(&["0c01 af"]).skipped && !seen(&["0e01 af"]).skipped, "decodable leading pictures");
+    }
+
+    #[test]
+    fn where_a_packet_can_stand() {
+        let begins = |hex: &str| Seen::default().payload(&hex::decode(hex.replace(' ', "")).unwrap());
+        for unit in [
+            "4601 50",
+            "4001 0c",
+            "4201 01",
+            "4401 c1",
+            "4e01 05",
+            "2601 af",
+            "6201 93 af",
+            "6001 0003 4201aa",
+        ] {
+            assert_eq!(begins(unit), Begins::Unit, "{unit}");
+        }
+        assert_eq!(begins("0201 50"), Begins::Slice);
+        assert_eq!(begins("6201 13 af"), Begins::Nothing);
+        // Nothing, a suffix, a higher layer, half a header.
+        for anywhere in ["", "5001 05", "2609 af", "2701 af", "26", "6201"] {
+            assert_eq!(begins(anywhere), Begins::Anywhere, "{anywhere}");
+        }
+    }
+
+    #[test]
+    fn a_key_of_a_higher_layer_is_none() {
+        assert_eq!(seen(&["2609 af", "0201 d0"]).kind(), UnitKind { key: None, reference: true });
+    }
+
+    #[test]
+    fn b_slices_are_told_by_the_first_slice() {
+        // first_slice_segment_in_pic_flag 1, slice_pic_parameter_set_id 0, slice_type 0 (B) or 1 (P).
+        assert!(seen(&["0201 e0"]).bidirectional);
+        assert!(!seen(&["0201 d0"]).bidirectional);
+        // A random access picture has no_output_of_prior_pics_flag in between, and slice_type 2 (I).
+        assert!(!seen(&["2601 ac"]).bidirectional);
+    }
+
+    #[test]
+    fn start_codes_left_inside_are_looked_through() {
+        assert_eq!(seen(&["4201 0101 00000001 4401 c1 00000001 2601 af"]).kind().key, Some(Key::Idr));
+    }
+}

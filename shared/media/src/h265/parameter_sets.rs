@@ -84,3 +84,6 @@ impl ParameterSets {
         Sps::read(&nal[2..]).map_err(|error| DescribeError::Malformed(error.to_string()))
     }
 }
+
+#[cfg(test)]
+mod tests;
