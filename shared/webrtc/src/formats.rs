@@ -161,5 +161,5 @@ const H265_PROFILES: [(u8, u8); 2] = [(112, 1), (114, 2)];
 const HIGHEST_LEVEL: u8 = 186;
 /// Packets that can be sent again: a burst of 1 MB.
 const RTX_PACKETS: usize = 1_000;
-/// Later than this no viewer of live pictures wants them.
-const RTX_AGE: Duration = Duration::from_secs(1);
+/// Two rounds over a mobile network, one over a satellite; a packet costs 440 bytes so long.
+const RTX_AGE: Duration = Duration::from_millis(750);

@@ -1,4 +1,7 @@
-use std::sync::Arc;
+use std::{
+    hash::{BuildHasherDefault, Hasher},
+    sync::Arc,
+};
 
 use sluice_media::Codec;
 
@@ -52,4 +55,26 @@ pub struct AudioPacket {
     pub payload: Arc<[u8]>,
     /// When it was captured, on the timeline of the pictures, in milliseconds since 1970.
     pub captured_at_ms: i64,
+}
+
+/// Hashes the caller's own numbers, which nobody outside chooses: a viewer is looked up for every frame.
+pub(crate) type KeyHash = BuildHasherDefault<KeyHasher>;
+
+#[derive(Debug, Default)]
+pub(crate) struct KeyHasher(u64);
+
+impl Hasher for KeyHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u64((*byte).into()));
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        // The golden ratio of 2^64 spreads neighbours; the map takes its bits from both ends.
+        let spread = (self.0 ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.0 = spread ^ (spread >> 32);
+    }
 }

@@ -1,3 +1,4 @@
+mod feeds;
 mod ingress;
 #[cfg(test)]
 mod tests;
@@ -17,10 +18,10 @@ use tokio::sync::{mpsc, oneshot};
 use self::ingress::Local;
 use crate::{
     egress::Egress,
-    engine::{Answer, Command, EndReason, EngineConfig, EngineEvent, Media, Shared, Told},
+    engine::{Answer, Command, EngineConfig, EngineEvent, Media, Shared, Told},
     error::{OfferError, TrickleError},
     feed::Feed,
-    frame::{AudioPacket, FeedId, FeedMedia, Frame, SessionKey},
+    frame::{FeedId, KeyHash, SessionKey},
     metrics::{EndLabel, EngineMetrics},
     negotiate::{self, Negotiator},
     socket::{Batch, UdpPort},
@@ -47,8 +48,8 @@ pub(crate) struct Task {
     negotiator: Negotiator,
     egress: Egress,
     /// Each in a place of its own, for the map doubles when it grows.
-    viewers: HashMap<SessionKey, Box<Viewer>>,
-    feeds: HashMap<FeedId, Feed>,
+    viewers: HashMap<SessionKey, Box<Viewer>, KeyHash>,
+    feeds: HashMap<FeedId, Feed, KeyHash>,
     by_route: HashMap<Route, SessionKey>,
     by_ufrag: HashMap<String, SessionKey>,
     timers: Timers,
@@ -105,8 +106,8 @@ impl Task {
                 shared: ports.shared,
                 events: ports.events,
             },
-            viewers: HashMap::new(),
-            feeds: HashMap::new(),
+            viewers: HashMap::default(),
+            feeds: HashMap::default(),
             by_route: HashMap::new(),
             by_ufrag: HashMap::new(),
             timers: Timers::default(),
@@ -171,7 +172,11 @@ impl Task {
 
     fn command(&mut self, command: Command) {
         match command {
-            Command::Open(key, feed, offer, reply) => self.open(key, feed, &offer, reply),
+            Command::Open(key, feed, offer, reply) => {
+                // What the feed was said to be before decides about the offer.
+                self.catch_up();
+                self.open(key, feed, &offer, reply);
+            }
             Command::Trickle(key, fragment, reply) => {
                 let checked = match self.viewers.get(&key) {
                     Some(viewer) => negotiate::check_fragment(&fragment, viewer.remote_ufrag()),
@@ -232,20 +237,11 @@ impl Task {
         Ok(answer)
     }
 
-    /// The feed, which begins to exist with whatever is told of it first.
-    fn feed(&mut self, id: FeedId) -> &mut Feed {
-        let limit = self.limits.gop_bytes;
-        self.feeds.entry(id).or_insert_with(|| Feed::new(limit))
-    }
-
     fn sweep(&mut self) {
         let told = self.inputs.shared.take();
         if told.iter().any(|told| matches!(told, Told::Removed(_))) {
             // Frames that were pushed before their feed was removed would bring it back for good.
-            for _ in 0..self.inputs.media.len() {
-                let Ok((feed, media)) = self.inputs.media.try_recv() else { break };
-                self.media(feed, media);
-            }
+            self.catch_up();
         }
         for told in told {
             match told {
@@ -253,97 +249,6 @@ impl Task {
                 Told::Removed(id) => self.forget(id),
                 Told::Described(id, media) => self.describe(id, media),
             }
-        }
-    }
-
-    fn forget(&mut self, id: FeedId) {
-        let Some(feed) = self.feeds.get_mut(&id) else { return };
-        if feed.viewers.is_empty() {
-            self.feeds.remove(&id);
-        } else {
-            self.discontinuity(id);
-        }
-    }
-
-    fn media(&mut self, id: FeedId, media: Media) {
-        match media {
-            Media::Discontinuity => self.discontinuity(id),
-            Media::Described(media) => self.describe(id, media),
-            Media::Frame(frame) if frame.payloads.is_empty() => {}
-            Media::Frame(frame) => self.frame(id, &frame),
-            Media::Audio(packet) => self.audio(id, &packet),
-        }
-    }
-
-    fn describe(&mut self, id: FeedId, media: FeedMedia) {
-        let feed = self.feed(id);
-        let before = feed.media.replace(media);
-        if before == Some(media) {
-            return;
-        }
-        let viewers = feed.viewers.clone();
-        if before.is_some_and(|before| before.video != media.video) {
-            self.discontinuity(id);
-        }
-        for key in viewers {
-            let at = self.moment();
-            if self.viewers.get_mut(&key).is_some_and(|viewer| !viewer.tune(media)) {
-                self.end(key, EndReason::CodecUnsupported);
-                continue;
-            }
-            self.show(at, key);
-            self.turn(at, key);
-        }
-    }
-
-    fn frame(&mut self, id: FeedId, frame: &Arc<Frame>) {
-        self.metrics.frames.inc();
-        let feed = self.feed(id);
-        feed.gop.push(frame);
-        // Taken out while viewers are served, for `turn` needs all of `self`.
-        let (viewers, before) = (std::mem::take(&mut feed.viewers), self.viewers.len());
-        for key in &viewers {
-            let at = self.moment();
-            let (Some(viewer), Some(feed)) = (self.viewers.get_mut(key), self.feeds.get(&id)) else {
-                continue;
-            };
-            if viewer.watches() {
-                viewer.lineup.frame(at.now, frame, &feed.gop);
-                self.turn(at, *key);
-            }
-        }
-        if let Some(feed) = self.feeds.get_mut(&id) {
-            feed.viewers = viewers;
-            if self.viewers.len() != before {
-                feed.viewers.retain(|key| self.viewers.contains_key(key));
-            }
-        }
-    }
-
-    fn audio(&mut self, id: FeedId, packet: &AudioPacket) {
-        self.metrics.audio_packets.inc();
-        let Some(feed) = self.feeds.get(&id) else { return };
-        let Some(kind) = feed.media.and_then(|media| media.audio) else { return };
-        for key in feed.listeners.clone() {
-            let at = self.moment();
-            if let Some(viewer) = self.viewers.get_mut(&key) {
-                viewer.hear(at, kind, packet);
-                self.turn(at, key);
-            }
-        }
-    }
-
-    fn discontinuity(&mut self, id: FeedId) {
-        let now = self.clock.now();
-        let Some(feed) = self.feeds.get_mut(&id) else { return };
-        feed.gop.clear();
-        for key in &feed.viewers {
-            if let Some(viewer) = self.viewers.get_mut(key) {
-                viewer.lineup.discontinuity();
-            }
-        }
-        if !feed.viewers.is_empty() {
-            self.want_key_frame(now, id);
         }
     }
 

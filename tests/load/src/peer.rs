@@ -137,9 +137,8 @@ impl Peer {
         if wish.h264 || wish.h265 {
             changes.add_media(MediaKind::Video, Direction::RecvOnly, None, None, None);
         }
-        let audio = wish
-            .audio
-            .then(|| changes.add_media(MediaKind::Audio, Direction::RecvOnly, None, None, None));
+        let audio =
+            wish.audio.then(|| changes.add_media(MediaKind::Audio, Direction::RecvOnly, None, None, None));
         if wish.channel {
             changes.add_channel(CHANNEL.to_owned());
         }

@@ -3,6 +3,7 @@ use std::net::Ipv4Addr;
 use sluice_telemetry::Metrics;
 
 use super::*;
+use crate::frame::Frame;
 
 #[tokio::test]
 async fn frames_pushed_before_their_feed_was_removed_do_not_bring_it_back() {

@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test ends at what fails")]
 
+mod codecs;
 mod deliver;
 mod hostile;
 mod leave;
 mod negotiate;
+mod sound;
 mod stage;

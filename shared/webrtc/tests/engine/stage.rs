@@ -4,10 +4,14 @@ use std::{
     time::Duration,
 };
 
-use sluice_load::{Event, Packet, Peer, Transport};
+use sluice_load::{Event, Packet, Peer, Transport, Wish};
+use sluice_media::Codec;
 use sluice_runtime::{Clock, TaskScope};
 use sluice_telemetry::Metrics;
-use sluice_webrtc::{Engine, EngineConfig, EngineEvent, EngineMetrics, FeedId, Frame, SessionKey};
+use sluice_webrtc::{
+    AudioKind, AudioPacket, Engine, EngineConfig, EngineEvent, EngineMetrics, FeedId, FeedMedia, Frame,
+    SessionKey,
+};
 use tokio::sync::mpsc;
 
 pub(crate) const FEED: FeedId = FeedId(7);
@@ -22,6 +26,7 @@ pub(crate) struct Stage {
     scope: TaskScope,
     metrics: Metrics,
     next: i64,
+    next_sound: i64,
     epoch_ms: i64,
 }
 
@@ -31,7 +36,7 @@ impl Stage {
         let config = EngineConfig::new(SocketAddr::new(LOOPBACK, 0));
         let counts = EngineMetrics::register(&metrics);
         let (engine, events) = Engine::bind(&scope, clock, config, counts).unwrap();
-        Self { clock, engine, events, scope, metrics, next: 0, epoch_ms: clock.unix_millis() }
+        Self { clock, engine, events, scope, metrics, next: 0, next_sound: 0, epoch_ms: clock.unix_millis() }
     }
 
     /// Pushes the next frame, 40 ms of media after the last; the payloads tell the frame's number.
@@ -49,9 +54,27 @@ impl Stage {
         }
     }
 
+    /// Pushes 20 ms of sound; the payload tells its number.
+    pub(crate) fn sing(&mut self, kind: AudioKind) {
+        let number = self.next_sound;
+        self.next_sound += 1;
+        let mut payload = vec![0x5a; 160];
+        payload[1..9].copy_from_slice(&number.to_be_bytes());
+        let packet = AudioPacket {
+            timestamp: 77_000 + number * i64::from(kind.clock_rate) / 50,
+            payload: payload.into(),
+            captured_at_ms: self.epoch_ms + number * 20,
+        };
+        self.engine.push_audio(FEED, Arc::new(packet));
+    }
+
     /// A peer that has sent its offer and taken the answer.
     pub(crate) async fn join(&self, session: u64, transport: Transport) -> Peer {
-        let (mut peer, offer) = Peer::offer(self.clock, transport, LOOPBACK).await.unwrap();
+        self.join_for(session, transport, Wish::PICTURES).await
+    }
+
+    pub(crate) async fn join_for(&self, session: u64, transport: Transport, wish: Wish) -> Peer {
+        let (mut peer, offer) = Peer::offer_for(self.clock, transport, LOOPBACK, wish).await.unwrap();
         let answer = self.engine.open(SessionKey(session), FEED, offer).await.unwrap();
         peer.accept(&answer.sdp).await.unwrap();
         peer
@@ -59,7 +82,11 @@ impl Stage {
 
     /// A peer whose DTLS stands.
     pub(crate) async fn connect(&mut self, session: u64, transport: Transport) -> Peer {
-        let mut peer = self.join(session, transport).await;
+        self.connect_for(session, transport, Wish::PICTURES).await
+    }
+
+    pub(crate) async fn connect_for(&mut self, session: u64, transport: Transport, wish: Wish) -> Peer {
+        let mut peer = self.join_for(session, transport, wish).await;
         peer.until(PATIENCE, |event| matches!(event, Event::Connected).then_some(())).await.unwrap();
         self.event(|event| (*event == EngineEvent::Connected(SessionKey(session))).then_some(())).await;
         peer
@@ -98,6 +125,13 @@ impl Stage {
         assert!(self.scope.close(Duration::from_secs(5)).await, "every task ends");
         assert_eq!(self.scope.panics(), 0);
     }
+}
+
+pub(crate) const OPUS: AudioKind = AudioKind { codec: Codec::Opus, clock_rate: 48_000 };
+pub(crate) const PCMA: AudioKind = AudioKind { codec: Codec::Pcma, clock_rate: 8_000 };
+
+pub(crate) fn media(video: Option<Codec>, audio: Option<AudioKind>) -> FeedMedia {
+    FeedMedia { video, audio }
 }
 
 pub(crate) fn frame(number: i64, key: bool, packets: usize, epoch_ms: i64) -> Frame {
