@@ -42,11 +42,18 @@ impl Writer {
         self.u(len, 0).u(len + 1, value + 1)
     }
 
+    fn ues(&mut self, count: usize, value: u64) -> &mut Self {
+        (1..count).for_each(|_| {
+            self.ue(value);
+        });
+        self.ue(value)
+    }
+
     fn nal(&self, kind: u8) -> Bytes {
         let padded = format!("{}1{}", self.0, "0".repeat(7 - self.0.len() % 8));
         let mut nal = vec![kind << 1, 1];
         for byte in padded.as_bytes().chunks(8) {
-            let byte = byte.iter().fold(0, |byte, bit| byte << 1 | bit - b'0');
+            let byte = byte.iter().fold(0, |byte, bit| byte * 2 + (bit - b'0'));
             if byte <= 3 && nal[2..].ends_with(&[0, 0]) {
                 nal.push(3);
             }
@@ -121,6 +128,42 @@ fn large_pictures_are_described_and_impossible_ones_refused() {
 }
 
 #[test]
+fn the_declared_rate_is_found_behind_all_that_may_stand_in_front_of_it() {
+    let mut bits = sps(0, (640, 360), 0);
+    for value in [0, 3, 0, 3, 0, 0] {
+        bits.ue(value);
+    }
+    // Scaling lists: the first of each size told, the others as another.
+    bits.u(2, 0b11);
+    for (size, lists) in [(0, 6), (1, 6), (2, 6), (3, 2)] {
+        for list in 0..lists {
+            bits.u(1, u64::from(list == 0));
+            match (list, size) {
+                (0, 0) => bits.ues(16, 2),
+                (0, size) => bits.ues(64 + usize::from(size > 1), 1),
+                _ => bits.ue(0),
+            };
+        }
+    }
+    // Planes coded as they are: two depths, two sizes, the filter.
+    bits.u(2, 0b10).u(1, 1).u(8, 0x77).ue(0).ue(1).u(1, 1);
+    // Sets of references: -1, -3 and +1; the same one earlier, all four kept; the same of that later, two kept.
+    bits.ue(3).ue(2).ue(1).ue(0).u(1, 1).ue(1).u(1, 1).ue(0).u(1, 1);
+    bits.u(2, 0b11).ue(0).u(4, 0b1111);
+    // Now -1, -2 and -4: each used, or kept without use, or dropped.
+    bits.u(2, 0b10).ue(0).u(1, 1).u(2, 0b01).u(2, 0b00).u(1, 1);
+    // Two long-term pictures of eight bits and a flag each, then what is as it may be.
+    bits.u(1, 1).ue(2).u(9, 0x1ff).u(9, 0).u(2, 0b11);
+    // Usability: aspect in full, overscan, signal with colours, chroma, field flags, window, timing.
+    bits.u(1, 1).u(1, 1).u(8, 255).u(32, 0x0010_0010).u(2, 0b11).u(6, 0b10_1111).u(24, 0x01_0101);
+    bits.u(1, 1).ue(0).ue(0).u(3, 0b010).u(1, 1).ue(0).ue(0).ue(0).ue(0);
+    bits.u(1, 1).u(32, 1_001).u(32, 60_000);
+    let video = sets(&[bits.nal(33)]).describe().unwrap();
+    // Its pictures are fields.
+    assert_eq!(video.fps.map(|fps| (fps * 100.0).round()), Some(2_997.0));
+}
+
+#[test]
 fn nonsense_behind_the_order_of_pictures_leaves_size_and_order() {
     for rest in [0u64, u64::MAX, 0x0123_4567_89ab_cdef, 0xaaaa_aaaa_aaaa_aaaa] {
         let nal = sps(0, (640, 360), 2).u(64, rest).u(64, rest.rotate_left(17)).nal(33);
@@ -164,7 +207,7 @@ fn what_is_no_set_of_the_base_layer_is_passed_over() {
 fn a_camera_that_repeats_itself_under_many_ids_fills_no_memory() {
     let mut sets = ParameterSets::default();
     for id in 0..4_000 {
-        for (kind, body) in [(32, id % 16 << 4), (34, id)] {
+        for (kind, body) in [(32, (id % 16) * 16), (34, id)] {
             let mut bits = Writer::default();
             if kind == 32 {
                 bits.u(16, body << 8)
@@ -206,7 +249,9 @@ proptest! {
     #[test]
     fn any_rest_behind_the_size_is_read_or_left(rest in proptest::collection::vec(any::<u8>(), 0..120)) {
         let mut bits = sps(0, (640, 360), 2);
-        rest.iter().for_each(|byte| drop(bits.u(8, u64::from(*byte)).0.len()));
+        for byte in rest {
+            bits.u(8, u64::from(byte));
+        }
         let video = sets(&[bits.nal(33)]).describe().unwrap();
         prop_assert_eq!((video.width, video.height), (640, 360));
     }
