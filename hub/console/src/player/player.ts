@@ -47,6 +47,8 @@ export class Player {
   #shown: Connection | undefined;
   #gauge: Gauge | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  /** Whether it was the sound alone that called for the protocol it is played by. */
+  #moved = false;
   #resumeOnShow = false;
   #askedAt = 0;
   #startupMs: number | undefined;
@@ -94,6 +96,7 @@ export class Player {
   }
 
   stop(): void {
+    this.#moved = false;
     this.sound(false);
     this.#feed({ kind: "stop-wanted" });
   }
@@ -106,13 +109,15 @@ export class Player {
   /** Plays by this protocol and no other; `auto` leaves it to the hub again. */
   insist(protocol: ProtocolWish): void {
     if (protocol === this.#need.protocol) return;
+    this.#moved = false;
     this.#need = { ...this.#need, protocol };
     this.#feed({ kind: "wish-changed" });
   }
 
   /**
    * Turns sound on or off. Browsers allow it on only in answer to a click or a key, so call it from there. Where the
-   * session's protocol cannot carry this camera's sound and another can, the camera is played anew by that.
+   * session's protocol cannot carry this camera's sound and another can, the camera is played anew by that, and goes back
+   * when the sound goes off.
    */
   sound(on: boolean): void {
     if (on === this.#sounding.get()) return;
@@ -120,7 +125,9 @@ export class Player {
     this.#sounding.set(on);
     this.#need = { ...this.#need, audio: on };
     const state = this.#machine.state;
-    if (on && "session" in state && this.#needsAnother(state.session)) this.#feed({ kind: "wish-changed" });
+    const move = on ? "session" in state && this.#needsAnother(state.session) : this.#moved;
+    this.#moved = on && move;
+    if (move) this.#feed({ kind: "wish-changed" });
     else this.#connection?.sound(on);
   }
 

@@ -84,7 +84,7 @@ export class TileSound {
     const sounding = this.#player.sounding.get();
     this.#possible = heard?.kind === "possible" || sounding;
     this.button.hidden = heard === undefined;
-    this.slider.hidden = !sounding;
+    this.slider.hidden = !sounding || heard === undefined;
     this.button.setAttribute("aria-disabled", String(!this.#possible));
     this.button.setAttribute("aria-pressed", String(sounding));
     if (heard?.kind === "none") setIconButton(this.button, "mute", t("tile.sound-none", { name }));

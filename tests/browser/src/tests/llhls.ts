@@ -21,9 +21,8 @@ export function llHlsTests(world: World): void {
     await console.clocksAdvance([id]);
     await assertTrueAge(console, id);
     await youngerThan(() => console.words(id), AGE_LIMIT_MS);
-    const words = await console.words(id);
-    assert.match(words.source, /^LL-HLS · (main|sub) · \d+×\d+$/);
-    assert.equal(words.note, "", "what was wished needs no excuse");
+    await eventually(3_000, async () => { assert.match((await console.words(id)).source, /^LL-HLS · (main|sub) · \d+×\d+$/); });
+    assert.equal((await console.words(id)).note, "", "what was wished needs no excuse");
     assert.deepEqual(await mediaHops(console.page), ["h2"]);
   });
 
