@@ -189,6 +189,7 @@ impl Audio {
     /// Where a frame belongs, in ticks of media time. Sound and pictures are compared by what the wall clock said
     /// when they were captured.
     fn place(&mut self, frame: &AudioFrame, captured_at_ms: i64, wall: Option<i64>) -> i64 {
+        let wall = wall.or(self.skew.offset());
         let wall = wall.unwrap_or_else(|| captured_at_ms.saturating_sub(self.ms(self.next)));
         let by_wall = self.ticks(captured_at_ms.saturating_sub(wall));
         let leapt = self.newest.is_some_and(|(timestamp, captured)| {

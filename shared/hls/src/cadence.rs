@@ -44,7 +44,8 @@ impl Cadence {
         sorted.sort_unstable();
         let median = sorted[self.known / 2];
         // What the stream declares is more exact than few steps that jitter.
-        if !self.is_known() && (median - self.assumed).abs() * 4 <= self.assumed {
+        let even = self.known > 2 && (sorted[self.known - 1] - sorted[0]) * 16 <= median;
+        if !self.is_known() && !even && (median - self.assumed).abs() * 4 <= self.assumed {
             return self.assumed;
         }
         let usual = sorted.iter().filter(|step| (**step - median).abs() <= median / 2);
@@ -131,7 +132,7 @@ impl Grid {
         let wanted = if late > tolerance {
             interval + late
         } else if late < -tolerance {
-            interval * 91 / 100
+            interval * 3 / 4
         } else {
             interval + (late / 8).clamp(-interval * 9 / 100, interval / 25)
         };

@@ -93,6 +93,8 @@ pub(crate) struct Habits {
     pub(crate) pause: i64,
     pub(crate) size: usize,
     pub(crate) sound: Option<Codec>,
+    /// Time that a second of sound takes, in percent.
+    pub(crate) slow: i64,
     pub(crate) seed: u64,
 }
 
@@ -107,6 +109,7 @@ impl Default for Habits {
             pause: 0,
             size: 400,
             sound: None,
+            slow: 100,
             seed: 1,
         }
     }
@@ -120,6 +123,7 @@ pub(crate) struct Camera {
     /// Ticks of 90 kHz since the beginning, of the next picture.
     pub(crate) time: i64,
     sound: i64,
+    spoken: i64,
     ready: std::collections::VecDeque<(usize, Arc<AccessUnit>)>,
     frame: usize,
     /// Added to timestamps, as when a camera's clock is set.
@@ -130,7 +134,7 @@ impl Camera {
     pub(crate) fn new(habits: Habits) -> Self {
         let rng = fastrand::Rng::with_seed(habits.seed);
         let ready = std::collections::VecDeque::new();
-        Self { habits, rng, sequence: [0; 2], time: 0, sound: 0, ready, frame: 0, leap: 0 }
+        Self { habits, rng, sequence: [0; 2], time: 0, sound: 0, spoken: 0, ready, frame: 0, leap: 0 }
     }
 
     /// The camera is away for so long.
@@ -187,8 +191,9 @@ impl Camera {
         };
         while self.sound < self.time {
             let at = self.sound;
-            self.emit(AUDIO, &payload, at * rate / 90_000, EPOCH_MS + at / 90, Some(Key::Idr));
-            self.sound += ticks * 90_000 / rate;
+            self.emit(AUDIO, &payload, self.spoken * ticks, EPOCH_MS + at / 90, Some(Key::Idr));
+            self.spoken += 1;
+            self.sound += ticks * 90_000 / rate * self.habits.slow / 100;
         }
     }
 
