@@ -7,7 +7,7 @@ use anyhow::{Result, ensure};
 use sluice_camsim::{Camsim, CamsimConfig, Delivery};
 use sluice_edge_uplink::{Catalogue, Uplink, UplinkConfig};
 use sluice_hub_link::{ControlLink, Endpoint, LinkConfig};
-use sluice_hub_node::tunnel::{self, Assignments, FeedEvent, FeedStream, Tunnels};
+use sluice_hub_node::tunnel::{self, Assignments, FeedEvent, FeedStream, Supply, Tunnels};
 use sluice_ids::{CameraId, DeviceId, NodeId, Tier, UnixMillis};
 use sluice_media::AccessUnit;
 use sluice_runtime::{Clock, TaskScope, uuid_v7};
@@ -22,6 +22,8 @@ use sluice_wire::{
 };
 use tokio::{sync::watch, time::timeout};
 
+#[path = "links/lines.rs"]
+mod lines;
 #[path = "links/wan.rs"]
 mod wan;
 
@@ -129,13 +131,17 @@ struct Edge {
 
 impl Edge {
     async fn start(world: &World, identity: Identity, hub: SocketAddr) -> Result<Self> {
-        let (scope, metrics) = (TaskScope::new(), Metrics::default());
         let cameras = CamsimConfig {
             main: None,
             delivery: Delivery::Replay,
             gop: Duration::from_secs(1),
             ..CamsimConfig::default()
         };
+        Self::of(world, identity, hub, cameras).await
+    }
+
+    async fn of(world: &World, identity: Identity, hub: SocketAddr, cameras: CamsimConfig) -> Result<Self> {
+        let (scope, metrics) = (TaskScope::new(), Metrics::default());
         let camsim = Camsim::start(cameras).await?;
         let settings = Settings::new("test", camsim.camera(1).url(Tier::Sub).parse()?);
         let of_source = metrics.register("edge", SourceMetrics::register);
