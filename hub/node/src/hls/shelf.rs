@@ -329,20 +329,17 @@ impl Shelf {
 
     /// Lays out what `packager` has made since the last time, under the name of this `run`.
     pub(crate) fn lay(&self, run: &str, packager: &Packager) {
-        let mut begun = false;
-        let mut grown = false;
+        let (mut begun, mut grown) = (false, false);
         for media in [Media::Video, Media::Audio] {
+            let mut laid = self.laid(media);
             let position = packager.next(media.into());
-            let next = (position.msn, position.part);
-            self.rendition(media).send_if_modified(|laid| {
-                let changed = laid.next != next;
-                if changed {
-                    *laid = Arc::new(laid.grown(packager, media));
-                }
-                begun |= !laid.segments.is_empty();
-                grown |= changed;
-                changed
-            });
+            if laid.next != (position.msn, position.part) {
+                // Outside of the lock that readers take: nobody else writes.
+                laid = Arc::new(laid.grown(packager, media));
+                self.rendition(media).send_replace(Arc::clone(&laid));
+                grown = true;
+            }
+            begun |= !laid.segments.is_empty();
         }
         if begun && grown {
             self.change(|head| {

@@ -273,6 +273,7 @@ fn ended(reason: EngineEnd) -> EndReason {
         EngineEnd::Closed => EndReason::Closed,
         EngineEnd::Silence => EndReason::Silence,
         EngineEnd::DtlsFailed => EndReason::Failed,
+        EngineEnd::CodecUnsupported => EndReason::Refused,
         _ => EndReason::Stopped,
     }
 }

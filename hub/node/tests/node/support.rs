@@ -7,15 +7,23 @@ use axum::{
 };
 use sluice_hub_node::{
     front::{self, Front, Origins},
+    pull::{NodePull, PullPorts},
     relay::{self, Ports, Relay},
     tunnel::{self, Supply},
 };
 use sluice_ids::{CameraId, DeviceId, NodeId, SessionId, TenantId, Tier};
+use sluice_pulls::PullsConfig;
 use sluice_runtime::{Clock, TaskScope, random_bytes, uuid_v7};
 use sluice_telemetry::Metrics;
-use sluice_trust::playback::{Claims, Signer};
+use sluice_trust::{
+    playback::{Claims, Signer},
+    seal::Keypair,
+};
 use sluice_webrtc::{Engine, EngineConfig, EngineMetrics};
-use sluice_wire::node::{Assignment, FromNode, Puller, ToNode};
+use sluice_wire::{
+    control::{DesiredCamera, DesiredTier, Transport, Warm},
+    node::{Assignment, FromNode, Puller, ToNode},
+};
 use tokio::sync::{mpsc, watch};
 use tower::ServiceExt as _;
 
@@ -34,6 +42,11 @@ pub(super) struct Stage {
 
 impl Stage {
     pub(super) async fn set() -> Self {
+        Self::with_camera(None).await
+    }
+
+    /// A stage whose camera is pulled by the node itself from this address, if there is one.
+    pub(super) async fn with_camera(url: Option<String>) -> Self {
         let (scope, clock, metrics) = (TaskScope::new(), Clock::system(), Metrics::default());
         let node = NodeId::from_uuid(uuid_v7(&clock));
         let config = EngineConfig::new((Ipv4Addr::LOCALHOST, 0).into());
@@ -44,8 +57,12 @@ impl Stage {
         let (keys, known_keys) = watch::channel(Arc::default());
         let (orders, inbox) = mpsc::channel(16);
         let (outbox, reports) = mpsc::channel(16);
-        let (pulls, _) = watch::channel(Arc::default());
-        let supply = Supply { links: no_links, pull: None };
+        let (pulls, wanted) = watch::channel(Arc::default());
+        let pull = url.is_some().then(|| {
+            let config = PullsConfig { ring_bytes: 8 << 20, seal_key: Keypair::generate() };
+            NodePull::spawn(&scope, clock, config, PullPorts { wanted, reports: outbox.clone() }, &metrics)
+        });
+        let supply = Supply { links: no_links, pull };
         let tunnels = tunnel::spawn(&scope, clock, supply, assigned, &metrics);
         let ports = Ports {
             orders: inbox,
@@ -73,19 +90,30 @@ impl Stage {
             signer,
             scope,
         };
-        stage.assign(clock).await;
+        stage.assign(clock, url).await;
         stage
     }
 
-    async fn assign(&self, clock: Clock) {
-        let device = DeviceId::from_uuid(uuid_v7(&clock));
-        let linger = Duration::from_millis(100);
-        let assignment = Assignment {
-            puller: Puller::Device(device),
-            camera: self.camera,
-            tiers: vec![Tier::Sub],
-            linger,
+    async fn assign(&self, clock: Clock, url: Option<String>) {
+        let puller = match &url {
+            Some(_) => Puller::Node,
+            None => Puller::Device(DeviceId::from_uuid(uuid_v7(&clock))),
         };
+        let linger = Duration::from_millis(100);
+        let assignment = Assignment { puller, camera: self.camera, tiers: vec![Tier::Sub], linger };
+        if let Some(url) = url {
+            self.tell(ToNode::Pull(vec![DesiredCamera {
+                camera_id: self.camera,
+                name: "Dock".to_owned(),
+                tiers: vec![DesiredTier { tier: Tier::Sub, url }],
+                username: String::new(),
+                sealed_password: Vec::new(),
+                warm: Warm::Sub,
+                linger,
+                transport: Transport::Tcp,
+            }]))
+            .await;
+        }
         self.tell(ToNode::Keys(vec![(self.signer.kid().to_owned(), self.signer.public().to_vec())])).await;
         self.tell(ToNode::Assign(vec![assignment])).await;
         // Orders are taken before commands, so an answered command means that both were taken.
@@ -127,6 +155,15 @@ impl Stage {
         let body = axum::body::to_bytes(body, 1 << 20).await.expect("a short body");
         let problem: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
         (parts.status, problem["type"].as_str().unwrap_or_default().to_owned(), parts.headers)
+    }
+
+    /// What a GET is answered, as text where it is text.
+    pub(super) async fn get(&self, uri: &str) -> (StatusCode, Vec<u8>) {
+        let request = Request::builder().uri(uri).body(Body::empty()).expect("a request");
+        let response = self.router.clone().oneshot(request).await.expect("the router never fails");
+        let status = response.status();
+        let body = axum::body::to_bytes(response.into_body(), 64 << 20).await.expect("a body");
+        (status, body.to_vec())
     }
 
     /// An offer with this token, as a player sends it.
