@@ -1,5 +1,7 @@
 //! A camera, pulled over RTSP, followed as an HLS player follows it.
 
+#![expect(clippy::unwrap_used, reason = "a test")]
+
 use std::time::Duration;
 
 use axum::{
