@@ -1,10 +1,14 @@
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering::Relaxed},
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
 };
 
 use serde::Serialize;
 use sluice_ids::Tier;
+use sluice_runtime::Clock;
 use tokio::sync::watch;
 
 use crate::{
@@ -14,6 +18,7 @@ use crate::{
     encoder::{EncodeError, EncoderSettings, ParameterSetUnits, parameter_sets},
     fault::Faults,
     live::Live,
+    onvif::{CameraEvent, Events, Head, PtzStatus},
     reel::Reels,
     replay,
 };
@@ -29,6 +34,25 @@ pub(crate) struct CameraState {
     pub(crate) counters: Counters,
     pub(crate) main: Option<TierState>,
     pub(crate) sub: Option<TierState>,
+    pub(crate) addresses: Addresses,
+    pub(crate) device: DeviceState,
+}
+
+/// Where a camera is reached.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Addresses {
+    pub(crate) rtsp: SocketAddr,
+    /// Its ONVIF side.
+    pub(crate) http: Option<SocketAddr>,
+    /// Whether they are its own.
+    pub(crate) own: bool,
+}
+
+/// What its ONVIF side moves and tells.
+#[derive(Debug, Default)]
+pub(crate) struct DeviceState {
+    pub(crate) head: Mutex<Head>,
+    pub(crate) events: Events,
 }
 
 /// One tier of a camera.
@@ -71,6 +95,11 @@ impl TierState {
         if resizes { replay::resized(settings) } else { settings }
     }
 
+    /// Takes effect at once in running sessions, except for codec and frame rate: these are for the next sessions.
+    pub(crate) fn set(&self, settings: EncoderSettings) {
+        self.settings.send_replace(settings);
+    }
+
     pub(crate) const fn live(&self) -> &Arc<Live> {
         &self.live
     }
@@ -107,14 +136,31 @@ impl CameraState {
         }
     }
 
+    pub(crate) fn tell(&self, event: CameraEvent) {
+        self.device.events.tell(event, self.clock_s(Clock::system()));
+    }
+
     pub(crate) fn wish_key_frame(&self) {
         for tier in [&self.main, &self.sub].into_iter().flatten() {
             tier.wish_key_frame();
         }
     }
 
+    pub(crate) fn ptz(&self) -> PtzStatus {
+        self.device.head.lock().unwrap_or_else(PoisonError::into_inner).status(Clock::system().now())
+    }
+
     pub(crate) fn password(&self) -> String {
         self.faults.borrow().password.clone().unwrap_or_else(|| self.config.password.clone())
+    }
+
+    /// Seconds since 1970 on its own clock, which may be off.
+    pub(crate) fn clock_s(&self, clock: Clock) -> i64 {
+        clock.unix_millis().div_euclid(1_000) + self.clock_off_s()
+    }
+
+    pub(crate) fn clock_off_s(&self) -> i64 {
+        self.config.oddities.clock_off_s + self.faults.borrow().clock_off
     }
 
     pub(crate) fn status(&self) -> CameraStatus {
@@ -125,6 +171,7 @@ impl CameraState {
             main: self.main.as_ref().map(codec).map(VideoCodec::word),
             sub: self.sub.as_ref().map(codec).map(VideoCodec::word),
             audio: self.config.audio.map(AudioCodec::word),
+            ptz: self.ptz(),
             faults: self.faults.borrow().words(),
             counts: self.counters.read(),
         }
@@ -132,7 +179,7 @@ impl CameraState {
 }
 
 /// How a camera is doing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct CameraStatus {
     /// From 1, as in its path.
     pub number: usize,
@@ -144,6 +191,8 @@ pub struct CameraStatus {
     pub sub: Option<&'static str>,
     /// Codec of the sound.
     pub audio: Option<&'static str>,
+    /// Where its head looks.
+    pub ptz: PtzStatus,
     /// The faults it has now, in the words of the control port.
     pub faults: Vec<&'static str>,
     /// What it did so far.

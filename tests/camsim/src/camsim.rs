@@ -1,22 +1,32 @@
-use std::{collections::BTreeMap, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    io,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use sluice_ids::Tier;
 use sluice_runtime::{Clock, TaskScope};
 use tokio::{net::TcpListener, sync::watch};
 
 use crate::{
-    camera::{CameraState, CameraStatus, Site, TierState},
-    config::{CamsimConfig, ConfigError, TierConfig},
+    camera::{Addresses, CameraState, CameraStatus, DeviceState, Site, TierState},
+    config::{CamsimConfig, ConfigError, OnvifConfig, TierConfig},
     control,
     counters::{Counters, Counts},
     encoder::{EncodeError, EncoderSettings},
     fault::{Fault, Faults},
     live::LiveTask,
+    onvif::{self, CameraEvent, Identity},
     rtsp,
 };
 
 /// How long [`Camsim::stop`] waits for connections and encoders.
 const STOP_GRACE: Duration = Duration::from_secs(5);
+
+/// A fault that repeats faster is a loop without rest.
+const SHORTEST_REPEAT: Duration = Duration::from_millis(100);
 
 /// Running cameras. Dropping it ends them without waiting.
 #[derive(Debug)]
@@ -43,6 +53,9 @@ pub enum StartError {
         #[source]
         source: io::Error,
     },
+    /// Probes cannot be heard.
+    #[error("cannot be discovered: {0}")]
+    Discovery(String),
     /// The encoder refuses the settings.
     #[error("cannot encode: {0}")]
     Encode(String),
@@ -55,29 +68,30 @@ impl Camsim {
     /// When the settings contradict, a port is taken, or the encoder refuses.
     pub async fn start(config: CamsimConfig) -> Result<Self, StartError> {
         config.check()?;
-        let rtsp_listener = bind(config.listen).await?;
-        let control_listener = match config.control {
-            Some(addr) => Some(bind(addr).await?),
-            None => None,
-        };
+        let doors = Doors::open(&config).await?;
         let config = Arc::new(config);
         let (clock, scope) = (Clock::system(), TaskScope::new());
         let variants: BTreeMap<usize, Arc<CamsimConfig>> =
             config.variants.iter().map(|(&number, variant)| (number, Arc::new(variant.clone()))).collect();
         let cameras: Vec<Arc<CameraState>> = (1..=config.cameras)
-            .map(|index| camera(variants.get(&index).unwrap_or(&config), &config.name, index))
+            .map(|index| {
+                let own = variants.get(&index).unwrap_or(&config);
+                camera(own, &config.name, index, doors.addresses(index))
+            })
             .collect();
         prepare(&cameras).await?;
         let site = Arc::new(Site { config, cameras });
+        let (addr, control) = (doors.addr, doors.control.as_ref().map(|(_, addr)| *addr));
+        let discovery = site.config.onvif.and_then(|onvif| onvif.discovery);
+        let responder = discovery.map(|at| onvif::Responder::bind(&site, at, clock)).transpose();
+        let responder = responder.map_err(|error| StartError::Discovery(sluice_fault::chain(&error)))?;
         for camera in &site.cameras {
             spawn_live(camera, clock, &scope);
+            spawn_repeats(camera, clock, &scope);
         }
-        let addr = local(&rtsp_listener, site.config.listen);
-        let control =
-            control_listener.as_ref().and_then(|listener| Some(local(listener, site.config.control?)));
-        rtsp::spawn(rtsp_listener, &site, clock, &scope);
-        if let Some(listener) = control_listener {
-            control::spawn(listener, Arc::clone(&site), &scope);
+        doors.spawn(&site, clock, &scope);
+        if let Some(responder) = responder {
+            responder.spawn(&scope);
         }
         tracing::info!(%addr, cameras = site.cameras.len(), "virtual cameras are ready");
         Ok(Self { site, addr, control, scope })
@@ -102,12 +116,12 @@ impl Camsim {
     #[must_use]
     pub fn camera(&self, number: usize) -> Camera {
         let state = self.site.camera(number).expect("cameras are numbered from 1 to CamsimConfig::cameras");
-        Camera { state: Arc::clone(state), addr: self.addr }
+        Camera { state: Arc::clone(state) }
     }
 
     /// Every camera.
     pub fn cameras(&self) -> impl Iterator<Item = Camera> + '_ {
-        self.site.cameras.iter().map(|state| Camera { state: Arc::clone(state), addr: self.addr })
+        self.site.cameras.iter().map(|state| Camera { state: Arc::clone(state) })
     }
 
     /// Ends every session and frees the ports. Whether all tasks ended in time.
@@ -126,14 +140,38 @@ impl Drop for Camsim {
 #[derive(Debug, Clone)]
 pub struct Camera {
     state: Arc<CameraState>,
-    addr: SocketAddr,
 }
 
 impl Camera {
     /// Where a tier plays, without credentials. A tier that these cameras lack answers 404 there.
     #[must_use]
     pub fn url(&self, tier: Tier) -> String {
-        format!("rtsp://{}/cam/{}/{tier}", self.addr, self.state.index)
+        format!("rtsp://{}/cam/{}/{tier}", self.state.addresses.rtsp, self.state.index)
+    }
+
+    /// Where its ONVIF device service is; `None` without [`CamsimConfig::onvif`].
+    #[must_use]
+    pub fn onvif_url(&self) -> Option<String> {
+        let Addresses { http, own, .. } = self.state.addresses;
+        let path = if own { "onvif".to_owned() } else { format!("onvif/{}", self.state.index) };
+        http.map(|addr| format!("http://{addr}/{path}/device_service"))
+    }
+
+    /// Its WS-Discovery endpoint reference, `urn:uuid:…`: the same after every start.
+    #[must_use]
+    pub fn endpoint(&self) -> String {
+        Identity::of(&self.state).endpoint
+    }
+
+    /// Its hardware address, `02:…`: the same after every start.
+    #[must_use]
+    pub fn mac(&self) -> String {
+        Identity::of(&self.state).mac
+    }
+
+    /// It notices something: every pull point of its ONVIF side hears of it.
+    pub fn notice(&self, event: CameraEvent) {
+        self.state.tell(event);
     }
 
     /// As it stands in the picture.
@@ -166,12 +204,78 @@ impl Camera {
     }
 }
 
-async fn bind(addr: SocketAddr) -> Result<TcpListener, StartError> {
-    TcpListener::bind(addr).await.map_err(|source| StartError::Bind { addr, source })
+/// Every port of these cameras.
+struct Doors {
+    rtsp: TcpListener,
+    addr: SocketAddr,
+    control: Option<(TcpListener, SocketAddr)>,
+    /// One for all cameras.
+    http: Option<(TcpListener, SocketAddr)>,
+    /// RTSP and HTTP of cameras that have addresses of their own.
+    own: Vec<[(TcpListener, SocketAddr); 2]>,
 }
 
-fn local(listener: &TcpListener, asked: SocketAddr) -> SocketAddr {
-    listener.local_addr().unwrap_or(asked)
+impl Doors {
+    async fn open(config: &CamsimConfig) -> Result<Self, StartError> {
+        let (rtsp, addr) = bind(config.listen).await?;
+        let control = match config.control {
+            Some(addr) => Some(bind(addr).await?),
+            None => None,
+        };
+        let (mut http, mut own) = (None, Vec::new());
+        match config.onvif {
+            Some(OnvifConfig { listen, own_addresses: true, .. }) => {
+                for number in 1..=config.cameras {
+                    let ip = behind(listen.ip(), number);
+                    let rtsp = bind(SocketAddr::new(ip, config.listen.port())).await?;
+                    own.push([rtsp, bind(SocketAddr::new(ip, listen.port())).await?]);
+                }
+            }
+            Some(OnvifConfig { listen, .. }) => http = Some(bind(listen).await?),
+            None => {}
+        }
+        Ok(Self { rtsp, addr, control, http, own })
+    }
+
+    /// Of camera `number`, from 1.
+    fn addresses(&self, number: usize) -> Addresses {
+        match self.own.get(number - 1) {
+            Some([rtsp, http]) => Addresses { rtsp: rtsp.1, http: Some(http.1), own: true },
+            None => {
+                Addresses { rtsp: self.addr, http: self.http.as_ref().map(|(_, addr)| *addr), own: false }
+            }
+        }
+    }
+
+    fn spawn(self, site: &Arc<Site>, clock: Clock, scope: &TaskScope) {
+        rtsp::spawn(self.rtsp, site, clock, scope);
+        if let Some((listener, _)) = self.control {
+            control::spawn(listener, Arc::clone(site), scope);
+        }
+        if let Some((listener, _)) = self.http {
+            onvif::spawn(listener, site, None, clock, scope);
+        }
+        for (place, [rtsp, http]) in self.own.into_iter().enumerate() {
+            rtsp::spawn(rtsp.0, site, clock, scope);
+            onvif::spawn(http.0, site, Some(place + 1), clock, scope);
+        }
+    }
+}
+
+/// The address so many places behind `first`.
+fn behind(first: IpAddr, places: usize) -> IpAddr {
+    let places = u32::try_from(places).unwrap_or(0);
+    match first {
+        IpAddr::V4(first) => Ipv4Addr::from_bits(first.to_bits().wrapping_add(places)).into(),
+        // Only the loopback of IPv4 has more than one address.
+        IpAddr::V6(first) => first.into(),
+    }
+}
+
+async fn bind(addr: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let listener = TcpListener::bind(addr).await.map_err(|source| StartError::Bind { addr, source })?;
+    let local = listener.local_addr().unwrap_or(addr);
+    Ok((listener, local))
 }
 
 /// Makes every loop and finds every parameter set, so that no client waits for them.
@@ -188,7 +292,7 @@ async fn prepare(cameras: &[Arc<CameraState>]) -> Result<(), StartError> {
     made.map_err(|error| StartError::Encode(sluice_fault::chain(&error)))
 }
 
-fn camera(config: &Arc<CamsimConfig>, name: &str, index: usize) -> Arc<CameraState> {
+fn camera(config: &Arc<CamsimConfig>, name: &str, index: usize, addresses: Addresses) -> Arc<CameraState> {
     let tier = |tier: TierConfig| TierState::new(EncoderSettings::new(config, tier), config.delivery);
     Arc::new(CameraState {
         index,
@@ -198,6 +302,8 @@ fn camera(config: &Arc<CamsimConfig>, name: &str, index: usize) -> Arc<CameraSta
         counters: Counters::default(),
         main: config.main.map(tier),
         sub: config.sub.map(tier),
+        addresses,
+        device: DeviceState::default(),
     })
 }
 
@@ -207,5 +313,20 @@ fn spawn_live(camera: &Arc<CameraState>, clock: Clock, scope: &TaskScope) {
             let (camera, shutdown) = (Arc::clone(camera), scope.shutdown());
             scope.spawn("live", LiveTask { camera, tier, clock, shutdown }.run());
         }
+    }
+}
+
+fn spawn_repeats(camera: &Arc<CameraState>, clock: Clock, scope: &TaskScope) {
+    for (fault, every) in camera.config.repeats.clone() {
+        let (camera, shutdown) = (Arc::clone(camera), scope.shutdown());
+        let every = every.max(SHORTEST_REPEAT);
+        scope.spawn("repeated fault", async move {
+            loop {
+                tokio::select! { biased;
+                    () = shutdown.requested() => return,
+                    () = clock.sleep(every) => camera.faults.send_modify(|faults| faults.add(fault.clone())),
+                }
+            }
+        });
     }
 }

@@ -1,8 +1,16 @@
-use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
+use std::{
+    collections::BTreeMap,
+    net::{Ipv4Addr, SocketAddr},
+    time::Duration,
+};
 
 use sluice_ids::Tier;
 
-use crate::codec::{AudioCodec, VideoCodec};
+use crate::{
+    codec::{AudioCodec, VideoCodec},
+    fault::Fault,
+    quirk::Oddities,
+};
 
 /// What is simulated. `CamsimConfig::default()` is one live camera on a free loopback port, open to everybody.
 #[derive(Debug, Clone)]
@@ -47,8 +55,16 @@ pub struct CamsimConfig {
     pub session_timeout: Duration,
     /// A camera answers 453 to a SETUP beyond this many sessions. `None`: no limit.
     pub max_sessions: Option<usize>,
-    /// Cameras that differ from the rest, by number. Of theirs `listen`, `control`, `cameras`, `session_timeout` and
-    /// `variants` mean nothing.
+    /// The ONVIF side of these cameras; `None`: they speak RTSP only.
+    pub onvif: Option<OnvifConfig>,
+    /// How a client of the ONVIF side proves who it is. With [`Auth::None`] nobody is asked.
+    pub onvif_auth: OnvifAuth,
+    /// What is odd about the ONVIF side.
+    pub oddities: Oddities,
+    /// Faults that come again and again, each after so much time.
+    pub repeats: Vec<(Fault, Duration)>,
+    /// Cameras that differ from the rest, by number. Of theirs `listen`, `control`, `cameras`, `name`,
+    /// `session_timeout`, `onvif` and `variants` mean nothing.
     pub variants: BTreeMap<usize, CamsimConfig>,
 }
 
@@ -75,6 +91,10 @@ impl Default for CamsimConfig {
             password: "camera".to_owned(),
             session_timeout: Duration::from_secs(60),
             max_sessions: None,
+            onvif: None,
+            onvif_auth: OnvifAuth::Any,
+            oddities: Oddities::default(),
+            repeats: Vec::new(),
             variants: BTreeMap::new(),
         }
     }
@@ -207,6 +227,45 @@ pub enum Auth {
     Basic,
     /// RFC 2617 with MD5, as nearly every camera.
     Digest,
+}
+
+/// The ONVIF side of the cameras of one process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OnvifConfig {
+    /// Where SOAP and snapshots are served. Port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Whether each camera has an address of its own, as on a real network: number n the n-th behind that of `listen`,
+    /// for RTSP too (`127.0.0.0/8` is all this machine). Otherwise they share one, and their paths differ.
+    pub own_addresses: bool,
+    /// `None`: nobody answers a WS-Discovery probe.
+    pub discovery: Option<Discovery>,
+}
+
+/// Where WS-Discovery probes are heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Discovery {
+    /// The interface that joins the group 239.255.255.250.
+    pub interface: Ipv4Addr,
+    /// 3702 by the standard.
+    pub port: u16,
+}
+
+impl Default for Discovery {
+    /// On loopback.
+    fn default() -> Self {
+        Self { interface: Ipv4Addr::LOCALHOST, port: 3702 }
+    }
+}
+
+/// How a client of the ONVIF side proves who it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnvifAuth {
+    /// As it likes.
+    Any,
+    /// HTTP Digest only, as profile T wants it.
+    Digest,
+    /// WS-Security UsernameToken only, as older cameras.
+    WsSecurity,
 }
 
 /// These cameras cannot be.

@@ -5,6 +5,7 @@
 //! | `GET /cameras` | every camera with its faults and counters |
 //! | `POST /cameras/{number or all}/faults/{word}` | a fault of [`Fault`](crate::Fault); answers the cameras' status |
 //! | `POST /cameras/{number or all}/key-frame` | the next picture of every session is a key frame |
+//! | `POST /cameras/{number or all}/events/{word}` | the camera notices something: an event of [`CameraEvent`] |
 //! | `PUT /cameras/{number or all}/password` | the body is the account's new password |
 
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use tokio::net::TcpListener;
 use crate::{
     camera::{CameraState, CameraStatus, Site},
     fault::Fault,
+    onvif::CameraEvent,
 };
 
 type Answer = Result<Json<Vec<CameraStatus>>, (StatusCode, String)>;
@@ -31,6 +33,7 @@ pub(crate) fn spawn(listener: TcpListener, site: Arc<Site>, scope: &TaskScope) {
         .route("/cameras", get(status))
         .route("/cameras/{camera}/faults/{word}", post(fault))
         .route("/cameras/{camera}/key-frame", post(key_frame))
+        .route("/cameras/{camera}/events/{word}", post(event))
         .route("/cameras/{camera}/password", put(password))
         .with_state(site);
     let shutdown = scope.shutdown();
@@ -54,6 +57,13 @@ async fn fault(State(site): State<Arc<Site>>, Path((camera, word)): Path<(String
 async fn key_frame(State(site): State<Arc<Site>>, Path(camera): Path<String>) -> Answer {
     let cameras = named(&site, &camera)?;
     cameras.iter().for_each(|camera| camera.wish_key_frame());
+    Ok(Json(cameras.into_iter().map(|camera| camera.status()).collect()))
+}
+
+async fn event(State(site): State<Arc<Site>>, Path((camera, word)): Path<(String, String)>) -> Answer {
+    let event: CameraEvent = word.parse().map_err(|error| bad(&error))?;
+    let cameras = named(&site, &camera)?;
+    cameras.iter().for_each(|camera| camera.tell(event));
     Ok(Json(cameras.into_iter().map(|camera| camera.status()).collect()))
 }
 

@@ -33,6 +33,12 @@ pub struct Counts {
     pub dropped: u64,
     /// RTP and RTCP bytes sent, with their interleaving headers.
     pub bytes: u64,
+    /// Requests at its ONVIF side, refused ones too.
+    pub onvif_requests: u64,
+    /// WS-Discovery probes answered.
+    pub probes: u64,
+    /// `SetSynchronizationPoint`s: each made the next picture a key frame.
+    pub sync_points: u64,
     /// Pictures encoded, over all tiers.
     pub encoded: u64,
     /// Time spent painting and encoding them, microseconds of wall clock.
@@ -67,6 +73,9 @@ counters!(
     key_frames,
     dropped,
     bytes,
+    onvif_requests,
+    probes,
+    sync_points,
     encoded,
     encode_us
 );

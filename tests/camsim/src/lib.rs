@@ -10,9 +10,11 @@
 //! sound   a beep at every full second ─▶ each session           computed or of tests/fixtures
 //! ```
 //!
+//! `onvif` makes each of them a device that can be discovered, asked, set and moved; `quirk` is what real ones do wrong.
 //! A connection is `rtsp::connection` (the shell) around `rtsp::conversation` (pure).
 //! The time burnt into live pictures is read back by [`clock::read`].
 
+mod auth;
 mod camera;
 mod camsim;
 pub mod clock;
@@ -24,10 +26,12 @@ mod encoder;
 mod fault;
 mod font;
 mod live;
+mod onvif;
 mod packets;
 mod padding;
 mod payload;
 mod picture;
+mod quirk;
 mod reel;
 mod replay;
 mod rtsp;
@@ -38,7 +42,12 @@ mod sound;
 pub use camera::CameraStatus;
 pub use camsim::{Camera, Camsim, StartError};
 pub use codec::{AudioCodec, UnknownCodec, VideoCodec};
-pub use config::{Auth, CamsimConfig, ConfigError, Delivery, ParameterSets, Start, TierConfig, Transport};
+pub use config::{
+    Auth, CamsimConfig, ConfigError, Delivery, Discovery, OnvifAuth, OnvifConfig, ParameterSets, Start,
+    TierConfig, Transport,
+};
 pub use counters::Counts;
 pub use fault::{Fault, UnknownFault};
+pub use onvif::{CameraEvent, PtzStatus};
+pub use quirk::{Namespaces, Oddities, Quirk, QuirkError};
 pub use sluice_ids::Tier;

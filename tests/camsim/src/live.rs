@@ -91,29 +91,30 @@ impl LiveTask {
                 () = self.shutdown.requested() => return,
                 () = tier.live().wake.notified() => {}
             }
-            if let Err(error) = self.film(tier).await {
-                tracing::error!(camera = %self.camera.name, error = %sluice_fault::chain(&error), "a camera cannot film");
+            // Another frame rate is another film.
+            while tier.live().samples.receiver_count() > 0 && !self.shutdown.is_requested() {
+                if let Err(error) = self.film(tier).await {
+                    tracing::error!(camera = %self.camera.name, error = %sluice_fault::chain(&error), "a camera cannot film");
+                    break;
+                }
             }
         }
     }
 
-    /// Until nobody watches.
+    /// Until nobody watches, or the frame rate changes.
     async fn film(&self, tier: &TierState) -> Result<(), EncodeError> {
         let live = tier.live();
-        if live.samples.receiver_count() == 0 {
-            return Ok(());
-        }
         let fps = tier.settings().fps;
         let mut set = self.set_up(tier.settings())?;
         let mut schedule = Schedule::new(fps, self.camera.config.start, &self.clock);
-        while live.samples.receiver_count() > 0 {
+        while live.samples.receiver_count() > 0 && tier.settings().fps == fps {
             tokio::select! { biased;
                 () = self.shutdown.requested() => return Ok(()),
                 () = self.clock.sleep_until(Some(schedule.due())) => {}
             }
             let faults = self.camera.faults.borrow().clone();
             if !faults.stalled && !faults.skips(schedule.number) {
-                let settings = EncoderSettings { fps, ..tier.settings_with(&faults) };
+                let settings = tier.settings_with(&faults);
                 if settings != set.settings {
                     set = self.set_up(settings)?;
                 }

@@ -1,12 +1,17 @@
 //! `sluice-camsim`: virtual cameras until Ctrl-C.
 
-use std::{io::Write as _, net::SocketAddr, process::ExitCode, time::Duration};
+use std::{
+    io::Write as _,
+    net::{Ipv4Addr, SocketAddr},
+    process::ExitCode,
+    time::Duration,
+};
 
 use anyhow::{Context as _, Result, bail};
 use clap::{Parser, ValueEnum};
 use sluice_camsim::{
-    AudioCodec, Auth, Camsim, CamsimConfig, Delivery, ParameterSets, Start, Tier, TierConfig, Transport,
-    VideoCodec,
+    AudioCodec, Auth, Camsim, CamsimConfig, Delivery, Discovery, OnvifConfig, ParameterSets, Quirk, Start,
+    Tier, TierConfig, Transport, VideoCodec,
 };
 use sluice_telemetry::LogFormat;
 use tokio::signal::unix::{SignalKind, signal};
@@ -18,6 +23,8 @@ use tokio::signal::unix::{SignalKind, signal};
 ///   WORD: stall, freeze, drop, refuse-453, refuse-503, offline, wrong-password, withhold-key-frames, resize, stutter,
 ///   ssrc-change, clock-jump[:SECONDS], timestamp-jump[:SECONDS], timestamp-back[:SECONDS], restore
 ///   curl -X PUT http://CONTROL/cameras/1/password -d NEW
+///   curl -X POST http://CONTROL/cameras/1/key-frame
+///   curl -X POST http://CONTROL/cameras/1/events/motion-on      (motion, tamper, input; -on, -off)
 ///   curl http://CONTROL/cameras
 #[derive(Debug, Parser)]
 #[command(version, verbatim_doc_comment)]
@@ -88,6 +95,18 @@ struct Args {
     /// Sessions a camera serves at once; beyond it answers 453.
     #[arg(long)]
     max_sessions: Option<usize>,
+    /// Where the ONVIF side is served.
+    #[arg(long)]
+    onvif: Option<SocketAddr>,
+    /// Give each camera an address of its own behind that of --onvif, for RTSP too.
+    #[arg(long, requires = "onvif")]
+    own_addresses: bool,
+    /// Answer WS-Discovery probes on this interface.
+    #[arg(long, requires = "onvif")]
+    discovery: Option<Ipv4Addr>,
+    /// Give every camera this quirk of tests/fixtures/quirks, or camera N with N=QUIRK; may come again.
+    #[arg(long = "quirk")]
+    quirks: Vec<String>,
     /// Print one line of JSON on standard output when ready.
     #[arg(long)]
     json: bool,
@@ -154,7 +173,7 @@ async fn run(args: Args) -> Result<()> {
     if json {
         let cameras: Vec<_> = camsim
             .cameras()
-            .map(|camera| serde_json::json!({"name": camera.name(), "main": camera.url(Tier::Main), "sub": camera.url(Tier::Sub)}))
+            .map(|camera| serde_json::json!({"name": camera.name(), "main": camera.url(Tier::Main), "sub": camera.url(Tier::Sub), "onvif": camera.onvif_url()}))
             .collect();
         let ready =
             serde_json::json!({"rtsp": camsim.addr(), "control": camsim.control_addr(), "cameras": cameras});
@@ -173,7 +192,12 @@ async fn run(args: Args) -> Result<()> {
 
 fn config(args: Args) -> Result<CamsimConfig> {
     let gop = Duration::try_from_secs_f64(args.gop).context("--gop is no time")?;
-    Ok(CamsimConfig {
+    let onvif = args.onvif.map(|listen| OnvifConfig {
+        listen,
+        own_addresses: args.own_addresses,
+        discovery: args.discovery.map(|interface| Discovery { interface, ..Discovery::default() }),
+    });
+    let config = CamsimConfig {
         listen: args.listen,
         control: args.control,
         cameras: args.cameras,
@@ -209,8 +233,26 @@ fn config(args: Args) -> Result<CamsimConfig> {
         password: args.password,
         session_timeout: Duration::from_secs(args.session_timeout.max(1)),
         max_sessions: args.max_sessions,
+        onvif,
         ..CamsimConfig::default()
-    })
+    };
+    args.quirks.iter().try_fold(config, |config, quirk| with_quirk(config, quirk))
+}
+
+/// One quirk for all, or for one: what is told of one comes on top of what was told of all before.
+fn with_quirk(mut config: CamsimConfig, told: &str) -> Result<CamsimConfig> {
+    let (number, name) = match told.split_once('=') {
+        Some((number, name)) => (Some(number.parse().context("--quirk is NAME or NUMBER=NAME")?), name),
+        None => (None, told),
+    };
+    let unknown =
+        || format!("there is no quirk {name}; there are: {}", Quirk::names().collect::<Vec<_>>().join(", "));
+    let quirk = Quirk::known(name).with_context(unknown)??;
+    let Some(number) = number else { return Ok(quirk.apply(config)?) };
+    let plain = CamsimConfig { variants: Default::default(), ..config.clone() };
+    let own: CamsimConfig = config.variants.remove(&number).unwrap_or(plain);
+    config.variants.insert(number, quirk.apply(own)?);
+    Ok(config)
 }
 
 fn tier(size: &str, bitrate_kbps: Option<u32>) -> Result<Option<TierConfig>> {

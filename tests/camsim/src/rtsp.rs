@@ -1,6 +1,5 @@
 //! RTSP 1.0 (RFC 2326) over TCP, with media interleaved or over UDP.
 
-mod auth;
 mod connection;
 mod conversation;
 mod playing;

@@ -10,11 +10,11 @@ use rtsp_types::{
 use sluice_ids::Tier;
 
 use super::{
-    auth::{self, Account, Verdict},
     route::{Offer, Ports, Route},
     sdp,
 };
 use crate::{
+    auth::{self, Account, Verdict},
     camera::{CameraState, Line, Site, Target},
     packets::Beginning,
     session_budget::Place,

@@ -129,7 +129,7 @@ impl Playing {
         if !self.admits(line, sample) {
             return None;
         }
-        let clock_off_ms = self.faults.borrow().clock_off.saturating_mul(1_000);
+        let clock_off_ms = self.camera.clock_off_s().saturating_mul(1_000);
         self.obey(now);
         let origin_ms = *self.origin_ms.get_or_insert(sample.captured_at_ms);
         let stream = match line {

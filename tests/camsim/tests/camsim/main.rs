@@ -6,5 +6,6 @@ mod clients;
 mod codecs;
 mod faults;
 mod lines;
+mod onvif;
 mod sessions;
 mod support;

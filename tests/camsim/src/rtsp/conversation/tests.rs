@@ -4,7 +4,7 @@ use tokio::sync::watch;
 
 use super::*;
 use crate::{
-    camera::TierState,
+    camera::{Addresses, DeviceState, TierState},
     codec::AudioCodec,
     config::{Auth, CamsimConfig, Delivery, ParameterSets, TierConfig, Transport},
     counters::Counters,
@@ -25,6 +25,8 @@ fn site(config: CamsimConfig) -> Arc<Site> {
                 counters: Counters::default(),
                 main: None,
                 sub: Some(TierState::new(settings, Delivery::Live)),
+                addresses: Addresses { rtsp: config.listen, http: None, own: false },
+                device: DeviceState::default(),
             })
         })
         .collect();

@@ -9,14 +9,14 @@ const REALM: &str = "camera";
 
 /// Who may come in.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Account<'a> {
-    pub(super) user: &'a str,
-    pub(super) password: &'a str,
+pub(crate) struct Account<'a> {
+    pub(crate) user: &'a str,
+    pub(crate) password: &'a str,
 }
 
 /// What a client's credentials are worth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(crate) enum Verdict {
     Welcome,
     /// None were given: ask.
     Asked,
@@ -26,7 +26,7 @@ pub(super) enum Verdict {
 }
 
 /// The `WWW-Authenticate` of a 401. No `qop`: half of all cameras know only RFC 2069.
-pub(super) fn challenge(auth: Auth, nonce: &str, stale: bool) -> String {
+pub(crate) fn challenge(auth: Auth, nonce: &str, stale: bool) -> String {
     match auth {
         Auth::None | Auth::Basic => format!("Basic realm=\"{REALM}\""),
         Auth::Digest if stale => format!("Digest realm=\"{REALM}\", nonce=\"{nonce}\", stale=\"TRUE\""),
@@ -35,7 +35,7 @@ pub(super) fn challenge(auth: Auth, nonce: &str, stale: bool) -> String {
 }
 
 /// Weighs the `Authorization` of a request with this `method`.
-pub(super) fn check(
+pub(crate) fn check(
     auth: Auth,
     account: Account<'_>,
     nonce: &str,

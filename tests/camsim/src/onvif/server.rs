@@ -1,0 +1,246 @@
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    extract::State,
+    http::{
+        HeaderMap, Method, Request as HttpRequest, StatusCode,
+        header::{AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE},
+    },
+    response::{IntoResponse as _, Response},
+};
+use sluice_ids::Tier;
+use sluice_runtime::{Clock, TaskScope};
+use tokio::net::TcpListener;
+
+use super::{
+    access::{Door, Visitor},
+    device, events, media, ptz,
+    soap::{Answer, Fault, Request, envelope},
+};
+use crate::{
+    auth::{self, Account, Verdict},
+    camera::{CameraState, Site},
+    config::{Auth, OnvifAuth},
+};
+
+/// Larger than any request of ONVIF.
+const MAX_BODY: usize = 128 * 1024;
+const SNAPSHOT: &[u8] = include_bytes!("../../../fixtures/ffmpeg_snapshot.jpg");
+
+/// The HTTP side of one listener.
+#[derive(Debug)]
+pub(super) struct Server {
+    pub(super) site: Arc<Site>,
+    pub(super) clock: Clock,
+    nonce: String,
+    /// Whose address this is, where each camera has its own.
+    owner: Option<usize>,
+}
+
+/// One operation on its way.
+#[derive(Debug)]
+pub(super) struct Call<'a> {
+    pub(super) server: &'a Server,
+    pub(super) camera: &'a Arc<CameraState>,
+    /// The path behind the camera's part.
+    pub(super) service: &'a str,
+    pub(super) request: &'a Request,
+}
+
+impl Call<'_> {
+    /// The profile that the operation names.
+    pub(super) fn profile(&self) -> Result<Tier, Fault> {
+        let token = self.request.operation.text_of("ProfileToken").unwrap_or_default();
+        media::tier_of(token, "profile_")
+            .filter(|tier| self.camera.tier(*tier).is_some())
+            .ok_or_else(Fault::no_profile)
+    }
+
+    /// Where the camera says that its services are.
+    pub(super) fn base(&self) -> String {
+        let host = self.camera.config.oddities.service_host.clone();
+        let own = || self.camera.addresses.http.map(|addr| addr.to_string()).unwrap_or_default();
+        base(self.camera, &host.unwrap_or_else(own))
+    }
+
+    /// Now, on the camera's own clock.
+    pub(super) fn now_text(&self) -> String {
+        device::iso(self.camera.clock_s(self.server.clock))
+    }
+}
+
+/// The beginning of every URL of a camera at this host and port.
+pub(super) fn base(camera: &CameraState, host: &str) -> String {
+    if camera.addresses.own {
+        format!("http://{host}/onvif")
+    } else {
+        format!("http://{host}/onvif/{}", camera.index)
+    }
+}
+
+/// Answers on `listener` until the scope ends, for camera number `owner` or for all of them.
+pub(crate) fn spawn(
+    listener: TcpListener,
+    site: &Arc<Site>,
+    owner: Option<usize>,
+    clock: Clock,
+    scope: &TaskScope,
+) {
+    let nonce = hex::encode(sluice_runtime::random_bytes::<16>());
+    let server = Arc::new(Server { site: Arc::clone(site), clock, nonce, owner });
+    let router = Router::new().fallback(handle).with_state(server);
+    let shutdown = scope.shutdown();
+    scope.spawn("onvif", async move {
+        // Not graceful: a client that pulls messages may hold its request for a minute.
+        tokio::select! { biased;
+            () = shutdown.requested() => {}
+            served = axum::serve(listener, router) => if let Err(error) = served {
+                tracing::error!(%error, "the ONVIF port has failed");
+            }
+        }
+    });
+}
+
+async fn handle(State(server): State<Arc<Server>>, request: HttpRequest<Body>) -> Response {
+    let (head, body) = request.into_parts();
+    let mut path = head.uri.path().trim_matches('/').split('/');
+    if path.next() != Some("onvif") {
+        return StatusCode::NOT_FOUND.into_response();
+    }
+    let number = match server.owner {
+        Some(owner) => Some(owner),
+        None => path.next().and_then(|number| number.parse().ok()),
+    };
+    let Some(camera) = number.and_then(|number| server.site.camera(number)) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    if camera.faults.borrow().offline {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    }
+    camera.counters.onvif_requests.count();
+    let rest: Vec<&str> = path.collect();
+    if head.method == Method::GET {
+        return server.snapshot(camera, &rest, &head.headers);
+    }
+    let Ok(body) = to_bytes(body, MAX_BODY).await else {
+        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+    };
+    server.post(camera, &rest.join("/"), &head.headers, &body).await
+}
+
+impl Server {
+    async fn post(
+        &self,
+        camera: &Arc<CameraState>,
+        service: &str,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Response {
+        let style = camera.config.oddities.namespaces;
+        let respond = |status: StatusCode, answer: &Answer| {
+            let kind = "application/soap+xml; charset=utf-8";
+            (status, [(CONTENT_TYPE, kind)], envelope(answer, style)).into_response()
+        };
+        let Some(request) = std::str::from_utf8(body).ok().and_then(Request::parse) else {
+            return respond(
+                StatusCode::BAD_REQUEST,
+                &Err(Fault::sender(&["WellFormed"], "this is no envelope")),
+            );
+        };
+        let visitor = Visitor {
+            method: "POST",
+            authorization: headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()),
+            header: request.header.as_ref(),
+        };
+        let verdict = self.verdict(camera, visitor);
+        if verdict != Verdict::Welcome && !is_open(&request.operation.name) {
+            let refused = Err(Fault::sender(&["NotAuthorized"], "sender not authorized"));
+            if verdict == Verdict::Wrong {
+                camera.counters.auth_failures.count();
+            }
+            // A client that brought no token may try HTTP Digest.
+            let digest = camera.config.onvif_auth != OnvifAuth::WsSecurity
+                && (verdict == Verdict::Asked || visitor.authorization.is_some());
+            if !digest {
+                return respond(StatusCode::BAD_REQUEST, &refused);
+            }
+            let mut response = respond(StatusCode::UNAUTHORIZED, &refused);
+            self.challenge(&mut response, verdict);
+            return response;
+        }
+        let call = Call { server: self, camera, service, request: &request };
+        let answer = dispatch(&call).await;
+        let status = match &answer {
+            Ok(_) => StatusCode::OK,
+            Err(fault) if fault.code == "Sender" => StatusCode::BAD_REQUEST,
+            Err(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        respond(status, &answer)
+    }
+
+    fn snapshot(&self, camera: &Arc<CameraState>, path: &[&str], headers: &HeaderMap) -> Response {
+        let known =
+            matches!(path, ["snapshot", tier] if tier.parse().is_ok_and(|tier| camera.tier(tier).is_some()));
+        if !known {
+            return StatusCode::NOT_FOUND.into_response();
+        }
+        let authorization = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let verdict = self.verdict(camera, Visitor { method: "GET", authorization, header: None });
+        if verdict == Verdict::Welcome {
+            return ([(CONTENT_TYPE, "image/jpeg")], SNAPSHOT).into_response();
+        }
+        if verdict == Verdict::Wrong {
+            camera.counters.auth_failures.count();
+        }
+        let mut response = StatusCode::UNAUTHORIZED.into_response();
+        self.challenge(&mut response, verdict);
+        response
+    }
+
+    fn verdict(&self, camera: &CameraState, visitor: Visitor<'_>) -> Verdict {
+        if camera.config.auth == Auth::None {
+            return Verdict::Welcome;
+        }
+        let password = camera.password();
+        let account = Account { user: &camera.config.user, password: &password };
+        // A snapshot has no envelope to put a token in.
+        let accepts = if visitor.method == "GET" { OnvifAuth::Digest } else { camera.config.onvif_auth };
+        Door { account, accepts, nonce: &self.nonce, now_s: camera.clock_s(self.clock) }.weigh(visitor)
+    }
+
+    fn challenge(&self, response: &mut Response, verdict: Verdict) {
+        let challenge = auth::challenge(Auth::Digest, &self.nonce, verdict == Verdict::Stale);
+        if let Ok(value) = format!("{challenge}, qop=\"auth\"").parse() {
+            response.headers_mut().insert(WWW_AUTHENTICATE, value);
+        }
+    }
+}
+
+/// ONVIF core specification, §5.9.4.3: what a camera tells before it knows its client.
+fn is_open(operation: &str) -> bool {
+    const OPEN: [&str; 6] = [
+        "GetSystemDateAndTime",
+        "GetServices",
+        "GetServiceCapabilities",
+        "GetCapabilities",
+        "GetHostname",
+        "GetWsdlUrl",
+    ];
+    OPEN.contains(&operation)
+}
+
+async fn dispatch(call: &Call<'_>) -> Answer {
+    match call.service {
+        "device_service" => device::answer(call),
+        "media_service" => media::answer(call, media::Version::Media1),
+        "media2_service" if call.camera.config.oddities.media2 => media::answer(call, media::Version::Media2),
+        "ptz_service" => ptz::answer(call),
+        "event_service" => events::answer(call).await,
+        path => match path.strip_prefix("subscription/").and_then(|number| number.parse().ok()) {
+            Some(number) => events::answer_subscriber(call, number).await,
+            None => Err(Fault::not_supported(path)),
+        },
+    }
+}
