@@ -65,7 +65,8 @@ impl Intake {
             clock: SenderClock::new(),
             cache: Cache::new(ring_bytes),
             meter: Meter::default(),
-            news: false,
+            // What the SDP says is news with the first packet.
+            news: true,
         };
         for line in lines {
             if let Some(codec) = Codec::named(&line.encoding) {

@@ -108,12 +108,18 @@ async fn set_up(
     session: &mut Session<Described>,
     presentation: &mut Presentation,
 ) -> Result<(), OpenError> {
+    let mut transport = settings.transport;
     for line in choose(presentation)? {
-        let options = SetupOptions::default().transport(match settings.transport {
-            Transport::Tcp => Carrier::Tcp(TcpTransportOptions::default()),
-            Transport::Udp => Carrier::Udp(UdpTransportOptions::default()),
-        });
-        match within(Step::Setup, SETUP_WITHIN, session.setup(line, options)).await {
+        let mut asked = ask(session, line, transport).await;
+        if matches!(asked, Err(OpenError::Status { status: UNSUPPORTED_TRANSPORT, .. }))
+            && transport == Transport::Tcp
+            && presentation.received.is_empty()
+        {
+            tracing::debug!(stream = %settings.label, "the camera sends by UDP only");
+            transport = Transport::Udp;
+            asked = ask(session, line, transport).await;
+        }
+        match asked {
             Ok(()) => presentation.received.push(line),
             // A camera that refuses its sound still has a picture.
             Err(OpenError::Status { status, .. }) if !presentation.received.is_empty() => {
@@ -123,6 +129,17 @@ async fn set_up(
         }
     }
     Ok(())
+}
+
+/// RFC 2326 §11.3.14.
+const UNSUPPORTED_TRANSPORT: u16 = 461;
+
+async fn ask(session: &mut Session<Described>, line: usize, transport: Transport) -> Result<(), OpenError> {
+    let options = SetupOptions::default().transport(match transport {
+        Transport::Tcp => Carrier::Tcp(TcpTransportOptions::default()),
+        Transport::Udp => Carrier::Udp(UdpTransportOptions::default()),
+    });
+    within(Step::Setup, SETUP_WITHIN, session.setup(line, options)).await
 }
 
 /// Waits, not for long, until no session of `group` is half closed.

@@ -33,10 +33,11 @@ pub struct Settings {
 /// How a camera's packets come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Transport {
-    /// Within the RTSP connection; nothing is lost or reordered (RFC 2326 §10.12).
+    /// Within the RTSP connection, where nothing is lost or reordered (RFC 2326 §10.12); beside it where the camera
+    /// refuses that.
     #[default]
     Tcp,
-    /// Beside it, for cameras that cannot do otherwise. What the network loses or swaps is a gap.
+    /// Beside it. What the network loses or swaps is a gap.
     Udp,
 }
 

@@ -156,9 +156,9 @@ pub struct DesiredNode {
 words! {
     /// How a camera's packets come over its LAN.
     Transport {
-        /// Within the RTSP connection; nothing is lost or reordered.
+        /// Within the RTSP connection, or beside it where the camera refuses that.
         Tcp = "tcp",
-        /// Beside it, for cameras that cannot do otherwise.
+        /// Beside it.
         Udp = "udp",
     }
 }

@@ -6,7 +6,7 @@ use sluice_source::{AuthBreaker, Event, ReasonCode, Start, State, Status};
 
 use crate::{
     camera::{Camera, Rig, login, next},
-    scripted::{Scripted, well},
+    scripted::{Scripted, well, well_with_sound},
 };
 
 fn rests_for(code: ReasonCode) -> impl FnMut(&Status) -> bool {
@@ -117,6 +117,15 @@ async fn a_camera_that_never_answers_does_not_hold_the_source() {
 async fn a_camera_that_plays_nothing_is_stalled() {
     let camera = Scripted::start(well).await;
     wanted(camera.settings()).await.until("the reason", rests_for(ReasonCode::Stalled)).await;
+}
+
+#[tokio::test]
+async fn sound_does_not_keep_a_dead_picture_alive() {
+    let camera = Scripted::start(well_with_sound).await;
+    let rig = wanted(camera.settings()).await;
+    // The sound is there: it comes, and is known.
+    rig.until("the sound", |status| status.sound.is_some()).await;
+    rig.until("the reason", rests_for(ReasonCode::Stalled)).await;
 }
 
 #[tokio::test]

@@ -9,16 +9,19 @@ use sluice_source::{Event, ReasonCode, Settings, Start, State, Subscription, Tra
 use crate::camera::{Camera, Rig, next};
 
 /// A camera whose loops are there already: nothing is encoded.
-async fn simulated(video: VideoCodec, audio: AudioCodec) -> Camsim {
-    let config = CamsimConfig {
+fn configured(video: VideoCodec, audio: AudioCodec) -> CamsimConfig {
+    CamsimConfig {
         main: None,
         sub: Some(TierConfig::sized(640, 360).coded(video)),
         audio: Some(audio),
         delivery: Delivery::Replay,
         fps: 25,
         ..CamsimConfig::default()
-    };
-    Camsim::start(config).await.unwrap()
+    }
+}
+
+async fn simulated(video: VideoCodec, audio: AudioCodec) -> Camsim {
+    Camsim::start(configured(video, audio)).await.unwrap()
 }
 
 fn settings(camsim: &Camsim) -> Settings {
@@ -176,14 +179,22 @@ async fn a_camera_that_changes_its_ssrc_is_back_at_once() {
 
 #[tokio::test]
 async fn packets_may_come_beside_the_connection() {
-    let camsim = simulated(VideoCodec::H264, AudioCodec::Pcmu).await;
-    let mut settings = settings(&camsim);
-    settings.transport = Transport::Udp;
-    let rig = Rig::new(settings);
-    let mut subscription = rig.source.subscribe(Start::Cached).await;
-    let heard = hear(&mut subscription, |heard| heard.pictures >= 20 && heard.sounds >= 20).await;
-    assert_eq!(heard.starts, 1);
-    assert!(rig.scope.close(Duration::from_secs(5)).await);
+    let any = simulated(VideoCodec::H265, AudioCodec::Pcmu).await;
+    let mut wished = settings(&any);
+    wished.transport = Transport::Udp;
+    let config = CamsimConfig {
+        transport: sluice_camsim::Transport::Udp,
+        ..configured(VideoCodec::H265, AudioCodec::Pcmu)
+    };
+    let only = Camsim::start(config).await.unwrap();
+    // One as it is set, the other because the camera refuses all else.
+    for settings in [wished, settings(&only)] {
+        let rig = Rig::new(settings);
+        let mut subscription = rig.source.subscribe(Start::Cached).await;
+        let heard = hear(&mut subscription, |heard| heard.pictures >= 20 && heard.sounds >= 20).await;
+        assert_eq!(heard.starts, 1);
+        assert!(rig.scope.close(Duration::from_secs(5)).await);
+    }
 }
 
 #[tokio::test]

@@ -6,9 +6,10 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
-use sluice_runtime::TaskScope;
+use sluice_runtime::{Clock, TaskScope};
 use sluice_source::Settings;
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
@@ -26,6 +27,9 @@ pub(crate) struct Scripted {
 
 const SDP: &str = "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=x\r\nt=0 0\r\nm=video 0 RTP/AVP 96\r\n\
     a=rtpmap:96 H264/90000\r\na=fmtp:96 packetization-mode=1\r\na=control:track1\r\n";
+
+/// A line of sound behind the picture's.
+const SOUND: &str = "m=audio 0 RTP/AVP 0\r\na=control:track2\r\n";
 
 impl Scripted {
     pub(crate) async fn start(answer: Answer) -> Self {
@@ -51,6 +55,16 @@ impl Scripted {
     }
 }
 
+/// The same for a camera that offers sound too, and after PLAY sends nothing else.
+pub(crate) fn well_with_sound(method: &str) -> Option<String> {
+    let described = |answer: String| {
+        let (head, _) = answer.split_once("Content-Length").unwrap();
+        format!("{head}Content-Length: {}\r\n\r\n{SDP}{SOUND}", SDP.len() + SOUND.len())
+    };
+    let answer = well(method)?;
+    Some(if method == "DESCRIBE" { described(answer) } else { answer })
+}
+
 /// The answers that lead to PLAY, of which nothing follows.
 pub(crate) fn well(method: &str) -> Option<String> {
     Some(match method {
@@ -67,17 +81,23 @@ pub(crate) fn well(method: &str) -> Option<String> {
 async fn converse(peer: TcpStream, answer: Answer, described: Arc<AtomicUsize>) {
     let mut peer = BufReader::new(peer);
     let (mut method, mut cseq, mut authorized) = (String::new(), String::new(), false);
-    let mut line = String::new();
+    let (mut line, mut setups) = (String::new(), 0);
     while peer.read_line(&mut line).await.is_ok_and(|read| read > 0) {
         match line.trim_end() {
             "" => {
                 described.fetch_add(usize::from(authorized && method == "DESCRIBE"), Ordering::AcqRel);
                 if let Some(text) = answer(&method) {
                     let (status, rest) = text.split_once("\r\n").unwrap();
+                    let channels = format!("interleaved={}-{}", 2 * setups, 2 * setups + 1);
+                    let rest = rest.replace("interleaved=0-1", &channels);
+                    setups += u32::from(method == "SETUP");
                     let response = format!("RTSP/1.0 {status}\r\nCSeq: {cseq}\r\n{rest}");
                     if peer.get_mut().write_all(response.as_bytes()).await.is_err() {
                         return;
                     }
+                }
+                if method == "PLAY" && setups == 2 {
+                    return beep(peer.get_mut()).await;
                 }
                 (method, authorized) = (String::new(), false);
             }
@@ -90,5 +110,20 @@ async fn converse(peer: TcpStream, answer: Answer, described: Arc<AtomicUsize>) 
             }
         }
         line.clear();
+    }
+}
+
+/// G.711 on the second line, 20 ms a packet, until nobody listens.
+async fn beep(peer: &mut TcpStream) {
+    for n in 0u16.. {
+        let mut packet = vec![b'$', 2, 0, 172, 0x80, 0x80];
+        packet.extend_from_slice(&n.to_be_bytes());
+        packet.extend_from_slice(&(u32::from(n) * 160).to_be_bytes());
+        packet.extend_from_slice(&[0, 0, 0, 9]);
+        packet.resize(4 + 172, 0xff);
+        if peer.write_all(&packet).await.is_err() {
+            return;
+        }
+        Clock::system().sleep(Duration::from_millis(20)).await;
     }
 }
