@@ -24,6 +24,8 @@ pub(crate) struct Audio {
     rate: i64,
     pub(crate) shelf: Shelf,
     skew: Skew,
+    /// What the wall clock shows at media time 0, by the pictures.
+    wall: Option<i64>,
     grid: Grid,
     /// Ticks of one frame, as far as is known.
     frame: i64,
@@ -55,6 +57,7 @@ impl Audio {
             rate,
             shelf: Shelf::new('a', "audio/mp4", settings.target_duration),
             skew: Skew::default(),
+            wall: None,
             grid: Grid::new(track.clock_rate, settings.part_target),
             shift: None,
             newest: None,
@@ -126,14 +129,22 @@ impl Audio {
 
     /// Pictures have come up to `reached_ms`: sound that lies far behind them is not coming. Silence keeps a player
     /// from waiting for it.
-    pub(crate) fn keep_up(&mut self, reached_ms: i64) {
-        if self.shift.is_none() && self.shelf.segments.is_empty() {
-            return;
-        }
+    pub(crate) fn keep_up(&mut self, reached_ms: i64, wall: Option<i64>) {
+        self.wall = wall;
         let behind = self.ticks(reached_ms - PATIENCE_MS) - self.next;
         if behind > 0 && self.frame > 0 {
             self.silence((behind / self.frame).min(MOST_SILENT_FRAMES));
         }
+    }
+
+    /// Keeps to `window` segments and `limit` bytes. Sound may be cut anywhere, so an open segment that grows too
+    /// large ends.
+    pub(crate) fn trim(&mut self, window: usize, limit: usize) {
+        let open = self.shelf.segments.back().filter(|_| self.shelf.open).map_or(0, |open| open.bytes);
+        if open + self.open_bytes > limit / 2 {
+            self.finish();
+        }
+        self.shelf.trim(window, limit.saturating_sub(self.open_bytes));
     }
 
     /// Without pictures segments last two seconds.
@@ -152,24 +163,25 @@ impl Audio {
 
     /// Takes the next unit. `wall` is what the wall clock shows at media time 0, by the pictures.
     pub(crate) fn push(&mut self, unit: &AccessUnit, wall: Option<i64>) -> Result<(), PushError> {
+        self.wall = wall;
         let frames = frames(&self.config, unit).map_err(|_| PushError::Malformed)?;
         for frame in frames {
             if frame.duration == 0 || frame.data.is_empty() || frame.duration > u32::from(entry::MAX_BLOCK) {
                 return Err(PushError::Malformed);
             }
-            self.take(frame, unit.captured_at_ms, wall);
+            self.take(frame, unit.captured_at_ms);
         }
         Ok(())
     }
 
-    fn take(&mut self, frame: AudioFrame, captured_at_ms: i64, wall: Option<i64>) {
+    fn take(&mut self, frame: AudioFrame, captured_at_ms: i64) {
         let duration = i64::from(frame.duration);
         // A rest of another size at a packet's end is no new size.
         if duration > self.frame || self.frame == 0 {
             self.frame = duration;
             self.fit();
         }
-        let place = self.place(&frame, captured_at_ms, wall);
+        let place = self.place(&frame, captured_at_ms);
         let off = place - self.next;
         if off > self.ticks(TOLERANCE_MS) {
             self.silence(((off + self.frame / 2) / self.frame).min(MOST_SILENT_FRAMES));
@@ -188,8 +200,8 @@ impl Audio {
 
     /// Where a frame belongs, in ticks of media time. Sound and pictures are compared by what the wall clock said
     /// when they were captured.
-    fn place(&mut self, frame: &AudioFrame, captured_at_ms: i64, wall: Option<i64>) -> i64 {
-        let wall = wall.or(self.skew.offset());
+    fn place(&mut self, frame: &AudioFrame, captured_at_ms: i64) -> i64 {
+        let wall = self.wall.or(self.skew.offset());
         let wall = wall.unwrap_or_else(|| captured_at_ms.saturating_sub(self.ms(self.next)));
         let by_wall = self.ticks(captured_at_ms.saturating_sub(wall));
         let leapt = self.newest.is_some_and(|(timestamp, captured)| {
@@ -282,7 +294,7 @@ impl Audio {
         if self.shelf.init(&self.init) && !self.shelf.is_breaking() {
             self.shelf.break_next();
         }
-        let wall = self.skew.offset().unwrap_or(0);
+        let wall = self.wall.or(self.skew.offset()).unwrap_or(0);
         self.shelf.begin(self.ms(self.next).saturating_add(wall));
     }
 

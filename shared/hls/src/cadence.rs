@@ -4,15 +4,23 @@ use std::time::Duration;
 #[derive(Debug, Clone)]
 pub(crate) struct Cadence {
     assumed: i64,
+    /// Ticks above which two pictures are no neighbours.
+    longest: i64,
     steps: [i64; STEPS],
     known: usize,
     place: usize,
 }
 
 impl Cadence {
-    /// `assumed` in ticks, for as long as nothing was measured.
-    pub(crate) fn new(assumed: i64) -> Self {
-        Self { assumed: assumed.max(1), steps: [0; STEPS], known: 0, place: 0 }
+    /// For a clock of `rate` ticks a second. 25 pictures are assumed for as long as nothing was measured.
+    pub(crate) fn new(rate: i64) -> Self {
+        Self {
+            assumed: (rate / 25).max(1),
+            longest: rate.saturating_mul(LONGEST_SECONDS),
+            steps: [0; STEPS],
+            known: 0,
+            place: 0,
+        }
     }
 
     pub(crate) fn assume(&mut self, assumed: i64) {
@@ -20,7 +28,7 @@ impl Cadence {
     }
 
     pub(crate) fn observe(&mut self, step: i64) {
-        if step <= 0 {
+        if !(1..=self.longest).contains(&step) {
             return;
         }
         self.steps[self.place] = step;
@@ -140,6 +148,9 @@ impl Grid {
     }
 }
 
+/// Slower cameras take still pictures.
+const LONGEST_SECONDS: i64 = 10;
+
 /// Enough to tell jitter from a change of rate within a second.
 const STEPS: usize = 32;
 
@@ -177,7 +188,7 @@ mod tests {
 
     #[test]
     fn the_interval_is_the_median_and_the_declared_one_until_much_is_known() {
-        let mut cadence = Cadence::new(3_600);
+        let mut cadence = Cadence::new(90_000);
         for step in [3_000, 4_400, -5, 3_500] {
             cadence.observe(step);
             assert_eq!(cadence.interval(), 3_600);

@@ -283,8 +283,8 @@ impl Packager {
                     Some(Cut { at_ms, .. }) => audio.cut_at(at_ms),
                     None => {}
                 }
-                audio.keep_up(video.reached_ms());
-                audio.shelf.trim(window, self.settings.max_bytes / AUDIO_SHARE);
+                audio.keep_up(video.reached_ms(), video.skew.offset());
+                audio.trim(window, self.settings.max_bytes / AUDIO_SHARE);
             }
             return Ok(());
         }
@@ -303,7 +303,7 @@ impl Packager {
         if self.video.is_none() {
             audio.cut_alone();
         }
-        audio.shelf.trim(window, limit);
+        audio.trim(window, limit);
         Ok(())
     }
 }

@@ -50,7 +50,7 @@ impl Timing {
             newest: None,
             last_decode: None,
             origin_ms: None,
-            cadence: Cadence::new(rate / 25),
+            cadence: Cadence::new(rate),
             grid: Grid::new(clock_rate, settings.part_target),
             next: BASE_MS * rate / 1000,
         }

@@ -63,6 +63,8 @@ impl Video {
         self.finish();
         self.shelf.break_next();
         self.waiting = true;
+        // Sound waits for the first picture, which says where it belongs.
+        self.skew = Skew::default();
         self.gate = KeyGate::new(track.codec);
         self.timing = self.timing.restarted(track.clock_rate, settings);
         self.track = track.clone();
@@ -144,7 +146,8 @@ impl Video {
         let init = self.learn(&nals, cuts)?;
         nals.retain(|nal| belongs(self.track.codec, nal, cuts));
         if nals.is_empty() {
-            return Err(PushError::Malformed);
+            // A delimiter or filler alone is no picture, and no loss.
+            return if cuts { Err(PushError::Malformed) } else { Ok(None) };
         }
         if !cuts && self.bytes() + unit.size > limit && self.shelf.segments.len() <= 1 {
             return Err(PushError::Full);

@@ -6,6 +6,7 @@
 //!
 //! What breaks a target becomes a file in its corpus, together with the repair.
 
+mod hls;
 mod media;
 mod mutate;
 mod sound;
@@ -48,6 +49,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "sound_unit", run: sound::sound_unit, seeds: sound::units },
     Target { name: "rtcp", run: sound::rtcp, seeds: sound::reports },
     Target { name: "clocks", run: sound::clocks, seeds: sound::times },
+    Target { name: "hls", run: hls::packager, seeds: hls::lives },
     Target { name: "frames", run: wire::frames, seeds: wire::framed },
     Target { name: "roq", run: wire::roq, seeds: wire::roq_streams },
     Target { name: "control_to_hub", run: wire::control_to_hub, seeds: wire::to_hub },

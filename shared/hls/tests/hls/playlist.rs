@@ -191,9 +191,9 @@ impl Playlist {
     fn check_parts(&self, target: f64, text: &str) {
         assert!(self.hold_back.unwrap() >= 3.0 * target - 1e-9, "{text}");
         assert!(self.ended || self.hint.is_some(), "{text}");
-        let closed = self.segments.iter().filter(|segment| segment.duration.is_some());
+        let mut closed = self.segments.iter().filter(|segment| segment.duration.is_some());
         // At least one whole segment has its parts listed, if there is one.
-        assert!(closed.last().is_none_or(|last| !last.parts.is_empty()), "{text}");
+        assert!(closed.next_back().is_none_or(|last| !last.parts.is_empty()), "{text}");
         let mut listed = false;
         for segment in &self.segments {
             assert!(!listed || !segment.parts.is_empty(), "parts listed with holes: {text}");

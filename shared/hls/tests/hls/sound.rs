@@ -102,6 +102,49 @@ fn sound_that_stops_is_replaced_by_silence_and_comes_back() {
 }
 
 #[test]
+fn sound_that_was_promised_and_never_comes_is_silence() {
+    let mut stage = Stage::new(Codec::Aac, Habits::default());
+    stage.play(10, |line| line == VIDEO);
+    let (sound, pictures) = (stage.sound.newest.as_ref().unwrap(), stage.pictures.newest.as_ref().unwrap());
+    assert_eq!(sound.segments[1].date, pictures.segments[1].date);
+    assert!((-1.3..-0.7).contains(&stage.ahead(Codec::Aac)), "{}", stage.ahead(Codec::Aac));
+}
+
+#[test]
+fn sound_of_another_codec_after_a_restart_keeps_the_count_of_discontinuities() {
+    let mut stage = Stage::new(Codec::Pcmu, Habits::default());
+    stage.play(5, |_| true);
+    stage.camera.rest(1_000);
+    stage.camera.habits.sound = Some(Codec::Aac);
+    stage.packager.restart(&[video(SMALL), audio(Codec::Aac)]);
+    // Sound that comes before the first picture has no place yet.
+    let early = unit(&[0x00, 0x10, 0x00, 0x08, 0x21], 1, 0, EPOCH_MS + 6_000, Some(Key::Idr));
+    assert!(stage.packager.push(AUDIO, &early).is_err());
+    let until = stage.camera.time + 5 * 90_000;
+    while stage.camera.time < until {
+        let (line, unit) = stage.camera.next();
+        stage.packager.push(line, &unit).unwrap();
+    }
+    let list = |rendition| Playlist::parse(&stage.packager.playlist(rendition, Flavour::LowLatency).unwrap());
+    let (sound, pictures) = (list(Rendition::Audio), list(Rendition::Video));
+    let last = |list: &Playlist| list.segments.last().unwrap().clone();
+    assert_eq!((last(&sound).discontinuities, last(&pictures).discontinuities), (1, 1));
+    assert_eq!(last(&sound).map, "a-init-2.mp4");
+}
+
+#[test]
+fn loud_sound_stays_within_its_share_of_memory() {
+    let settings = sluice_hls::Settings { max_bytes: 256 * 1024, ..settings() };
+    let mut packager = Packager::new(settings, &[video(SMALL), audio(Codec::Pcmu)]).unwrap();
+    let mut camera = Camera::new(Habits { gop: 500, sound: Some(Codec::Pcmu), ..Habits::default() });
+    while camera.time < 60 * 90_000 {
+        let (line, unit) = camera.next();
+        packager.push(line, &unit).unwrap();
+        assert!(packager.bytes() <= 256 * 1024);
+    }
+}
+
+#[test]
 fn sound_whose_clock_runs_away_is_brought_back() {
     // 1 % fast and slow: after a minute 600 ms, were nothing done.
     for slow in [99, 101] {
