@@ -163,6 +163,7 @@ words! {
     }
 }
 
+#[expect(clippy::derivable_impls, reason = "the macro of closed sets knows no default")]
 impl Default for Transport {
     fn default() -> Self {
         Self::Tcp

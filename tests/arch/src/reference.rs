@@ -91,14 +91,15 @@ pub fn metrics(tree: &Tree, program: &str) -> Vec<Metric> {
     let rooms = |file: &&File| {
         file.path.ends_with("/metrics.rs")
             && match file.room() {
-                Some("shared/source") => program == "edge",
+                // Both pull cameras, each under a prefix of its own.
+                Some("shared/source") => true,
                 Some("shared/webrtc") => program == "hub",
                 Some(room) => room.starts_with(program),
                 None => false,
             }
     };
     let mut all: Vec<Metric> =
-        tree.files.iter().filter(rooms).flat_map(|file| of_file(tree, &file.text)).collect();
+        tree.files.iter().filter(rooms).flat_map(|file| of_file(tree, program, &file.text)).collect();
     all.sort();
     all
 }
@@ -140,9 +141,9 @@ fn is_crate(tree: &Tree, word: &str) -> bool {
 
 /// Registrations are `("name", "help", …field…)`, under the last `register("prefix", |registry|` before them or
 /// the one that hands the section's registry in from another room.
-fn of_file(tree: &Tree, text: &str) -> Vec<Metric> {
+fn of_file(tree: &Tree, program: &str, text: &str) -> Vec<Metric> {
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ").replace("( ", "(");
-    let (mut metrics, mut prefix) = (Vec::new(), handed_in(tree, &text));
+    let (mut metrics, mut prefix) = (Vec::new(), handed_in(tree, program, &text));
     for (at, _) in text.match_indices("(\"") {
         let Some((name, rest)) = text[at + 2..].split_once('"') else { continue };
         let Some(rest) = rest.strip_prefix(", ") else { continue };
@@ -160,11 +161,12 @@ fn of_file(tree: &Tree, text: &str) -> Vec<Metric> {
     metrics
 }
 
-/// The prefix that another room gives to `Type::register` of this file.
-fn handed_in(tree: &Tree, text: &str) -> Option<String> {
+/// The prefix that a room of the program gives to `Type::register` of this file.
+fn handed_in(tree: &Tree, program: &str, text: &str) -> Option<String> {
     let (_, rest) = text.split_once("pub struct ")?;
     let call = format!(", {}::register)", rest.split(' ').next()?);
-    let caller = tree.files.iter().find(|file| file.text.contains(&call))?;
+    let of_program = |file: &&File| file.path.starts_with(program) && file.text.contains(&call);
+    let caller = tree.files.iter().find(of_program)?;
     let (before, _) = caller.text.split_once(&call)?;
     Some(before.rsplit('"').nth(1)?.to_owned())
 }
