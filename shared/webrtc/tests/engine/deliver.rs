@@ -119,6 +119,37 @@ async fn lost_packets_are_sent_again() {
 }
 
 #[tokio::test]
+async fn packets_are_sent_again_after_what_a_burst_left_is_forgotten() {
+    let mut stage = Stage::new();
+    stage.push_gop(40);
+    let mut peer = stage.connect(1, Transport::Udp).await;
+    let mut tally = Tally::default();
+    for packet in packets_until(&mut peer, 39).await {
+        tally.packet(&packet, 0);
+    }
+    let later = stage.clock.now() + Duration::from_millis(1_100);
+    while peer.next(later).await.unwrap().is_some() {}
+    stage.push(true, 3);
+    for packet in packets_until(&mut peer, 40).await {
+        tally.packet(&packet, 0);
+    }
+    peer.lose(4);
+    for _ in 0..6 {
+        stage.push(false, 3);
+    }
+    peer.until(PATIENCE, |event| {
+        if let Event::Packet(packet) = event {
+            tally.packet(packet, 0);
+        }
+        (tally.packets() == 141).then_some(())
+    })
+    .await
+    .unwrap_or_else(|error| panic!("{error}: {} packets, {} lost", tally.packets(), tally.lost()));
+    assert_eq!((tally.lost(), tally.frames().len()), (0, 47));
+    stage.end().await;
+}
+
+#[tokio::test]
 async fn a_lost_picture_is_mended_from_memory_within_one_frame_of_time() {
     let mut stage = Stage::new();
     let mut peer = stage.connect(1, Transport::Udp).await;
