@@ -12,9 +12,10 @@ use sluice_ids::{TenantId, TokenId, UserId};
 
 use crate::{base, cors::SeenTenant, problem::Problem, state::ApiState};
 
-pub(crate) mod limit;
+mod limit;
 mod password;
 pub(crate) mod signed;
+pub(crate) mod tries;
 
 pub(crate) use password::verify;
 pub use password::{HashError, hash_password};
@@ -243,29 +244,48 @@ async fn by_cookie(state: &ApiState, session_token: &str) -> Result<Principal, P
 /// Whether a credential is still good: for streams that outlive their request.
 pub(crate) async fn still_good(state: &ApiState, principal: &Principal) -> bool {
     match principal {
-        Principal::Person { session_token, .. } => {
-            matches!(state.store.console_session(sha256(session_token)).await, Ok(Some(_)))
-        }
+        Principal::Person { session_token, .. } => login_good(state, sha256(session_token)).await,
         Principal::Program { token } => token_good(state, token.tenant, token.id).await,
-        Principal::Viewer { claims } => state.now_s() < claims.expires_s,
-        Principal::Listener { claims } => match (claims.user, claims.credential.parse::<TokenId>()) {
-            (Some(user), _) => {
-                let user = state.store.user(claims.tenant, user).await;
-                matches!(user, Ok(Some(user)) if !user.disabled)
-            }
-            (None, Ok(token)) => token_good(state, claims.tenant, token).await,
-            (None, Err(_)) => true,
-        },
+        Principal::Viewer { claims } => {
+            state.now_s() < claims.expires_s && asker_good(state, claims.tenant, &claims.credential).await
+        }
+        Principal::Listener { claims } => {
+            let login = claims.login.as_deref().map(hash_of);
+            state.now_s() < claims.until_s
+                && asker_good(state, claims.tenant, &claims.credential).await
+                && match login {
+                    Some(Some(login)) => login_good(state, login).await,
+                    Some(None) => false,
+                    None => true,
+                }
+        }
     }
+}
+
+/// Whether who asked for a derived token may still ask.
+async fn asker_good(state: &ApiState, tenant: TenantId, credential: &str) -> bool {
+    if let Ok(token) = credential.parse::<TokenId>() {
+        return token_good(state, tenant, token).await;
+    }
+    match credential.parse::<UserId>() {
+        Ok(user) => matches!(state.store.user(tenant, user).await, Ok(Some(user)) if !user.disabled),
+        Err(_) => false,
+    }
+}
+
+async fn login_good(state: &ApiState, hash: [u8; 32]) -> bool {
+    matches!(state.store.console_session(hash).await, Ok(Some(_)))
 }
 
 async fn token_good(state: &ApiState, tenant: TenantId, id: TokenId) -> bool {
     let now = state.now();
-    let of = sluice_hub_store::PageOf { after: None, limit: 1_000 };
-    let Ok(tokens) = state.store.api_tokens(tenant, of).await else { return true };
-    tokens.items.iter().any(|token| {
-        token.id == id && token.revoked_at.is_none() && token.expires_at.is_none_or(|expires| expires > now)
-    })
+    let token = state.store.api_token(tenant, id).await;
+    matches!(token, Ok(Some(token))
+        if token.revoked_at.is_none() && token.expires_at.is_none_or(|expires| expires > now))
+}
+
+fn hash_of(hex: &str) -> Option<[u8; 32]> {
+    hex::decode(hex).ok()?.try_into().ok()
 }
 
 /// The secret of `Authorization: Bearer`.
@@ -276,10 +296,15 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
 
 /// The console session's cookie.
 pub(crate) fn cookie(headers: &HeaderMap) -> Option<&str> {
+    named_cookie(headers, COOKIE)
+}
+
+/// The cookie of this name.
+pub(crate) fn named_cookie<'a>(headers: &'a HeaderMap, wanted: &str) -> Option<&'a str> {
     let pairs = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     pairs.flat_map(|value| value.split(';')).find_map(|pair| {
         let (name, value) = pair.trim().split_once('=')?;
-        (name == COOKIE).then_some(value)
+        (name == wanted).then_some(value)
     })
 }
 
@@ -318,6 +343,8 @@ pub(crate) fn changes(method: &Method) -> bool {
 
 /// The console session's cookie; a browser sends it back by itself, and only to this hub.
 pub(crate) const COOKIE: &str = "sluice_session";
+/// Shows that this browser logged in as somebody before, so that strangers' tries do not keep him out.
+pub(crate) const KNOWN_COOKIE: &str = "sluice_known";
 /// Carries what only a page of this hub knows.
 pub(crate) const CSRF_HEADER: &str = "x-sluice-csrf";
 /// What an API token begins with, for people and for secret scanners.

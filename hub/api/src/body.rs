@@ -1,5 +1,7 @@
+use std::time::Duration;
+
 use axum::{
-    body::{Bytes, to_bytes},
+    body::{Body as Stream, Bytes, to_bytes},
     extract::{FromRequest, Request},
     http::{StatusCode, header},
 };
@@ -40,11 +42,19 @@ impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for LooseBody
 }
 
 async fn whole(request: Request) -> Result<Bytes, Problem> {
-    to_bytes(request.into_body(), MOST_BYTES).await.map_err(|_| too_large())
+    collect(request.into_body()).await
+}
+
+/// The whole body, if it is no longer than any call needs and comes in time.
+pub(crate) async fn collect(body: Stream) -> Result<Bytes, Problem> {
+    let read = tokio::time::timeout(BODY_WITHIN, to_bytes(body, MOST_BYTES)).await;
+    let late =
+        |_| Problem::new(StatusCode::REQUEST_TIMEOUT, "body-too-slow", "the body did not come in time");
+    read.map_err(late)?.map_err(|_| too_large())
 }
 
 /// A body longer than any call needs.
-pub(crate) fn too_large() -> Problem {
+fn too_large() -> Problem {
     let detail = format!("a body has at most {} KiB", MOST_BYTES / 1_024);
     Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", detail)
 }
@@ -91,7 +101,9 @@ fn fault(path: String, told: &str) -> FieldFault {
 }
 
 /// A wall of 100 cameras with long names has 60 kB.
-pub(crate) const MOST_BYTES: usize = 256 * 1_024;
+const MOST_BYTES: usize = 256 * 1_024;
+/// 256 KiB over a mobile network take a fraction of this.
+const BODY_WITHIN: Duration = Duration::from_secs(20);
 
 #[cfg(test)]
 mod tests {

@@ -15,7 +15,7 @@ use sluice_runtime::random_bytes;
 
 use crate::{
     auth::{Who, changes, signed::sha256},
-    body::{MOST_BYTES, too_large},
+    body::collect,
     problem::{MEDIA_TYPE, Problem},
     state::ApiState,
 };
@@ -39,7 +39,7 @@ async fn once(state: &ApiState, request: Request, next: Next, given: &str) -> Re
     }
     let (mut parts, body) = request.into_parts();
     let who = Who::from_request_parts(&mut parts, state).await?;
-    let bytes = to_bytes(body, MOST_BYTES).await.map_err(|_| too_large())?;
+    let bytes = collect(body).await?;
     let target = parts.uri.path_and_query().map_or("", |path| path.as_str());
     let asked = fingerprint(parts.method.as_str(), target, &bytes);
     let key =

@@ -1,6 +1,7 @@
 use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use sluice_hub_store::PageOf;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::problem::{FieldFault, Problem};
@@ -25,7 +26,20 @@ pub(crate) struct ListQuery {
     pub(crate) limit: Option<u32>,
 }
 
+impl<U> Page<U> {
+    /// A part of a list as the store gave it.
+    pub(crate) fn of<T, I: ToString>(part: sluice_hub_store::Page<T, I>, show: impl FnMut(T) -> U) -> Self {
+        let next = part.next.map(|id| id.to_string());
+        Self { items: part.items.into_iter().map(show).collect(), next }
+    }
+}
+
 impl ListQuery {
+    /// The part that is asked for, as the store takes it.
+    pub(crate) fn part<T: std::str::FromStr>(&self) -> Result<PageOf<T>, Problem> {
+        Ok(PageOf { after: self.after()?, limit: self.limit()? })
+    }
+
     /// How many items are asked for.
     pub(crate) fn limit(&self) -> Result<u32, Problem> {
         match self.limit.unwrap_or(100) {

@@ -1,5 +1,4 @@
 use std::{
-    net::IpAddr,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -12,7 +11,10 @@ use sluice_runtime::{Clock, TaskScope, random_bytes};
 use tokio::sync::Semaphore;
 
 use crate::{
-    auth::{limit::Limit, signed::Seals},
+    auth::{
+        signed::Seals,
+        tries::{Tries, Try},
+    },
     cors::Origins,
     events::Events,
 };
@@ -29,15 +31,9 @@ pub struct ApiState {
     pub(crate) seals: Seals,
     /// Seals kept answers of idempotent calls.
     pub(crate) answer_key: [u8; 32],
-    logins: Arc<Mutex<Logins>>,
+    tries: Arc<Mutex<Tries>>,
     /// Argon2 takes a core and 19 MiB for tens of milliseconds: at most so many at once, the others wait.
     pub(crate) hashing: Arc<Semaphore>,
-}
-
-/// How often logins may be tried.
-struct Logins {
-    by_name: Limit<String>,
-    by_address: Limit<IpAddr>,
 }
 
 impl ApiState {
@@ -61,10 +57,6 @@ impl ApiState {
         let origins = Origins::spawn(scope, clock, store.clone());
         sweep(scope, clock, store.clone());
         let seals = Seals::new(&key);
-        let logins = Logins {
-            by_name: Limit::new(10, Duration::from_secs(6)),
-            by_address: Limit::new(50, Duration::from_secs(2)),
-        };
         Self {
             store,
             fleet,
@@ -74,7 +66,7 @@ impl ApiState {
             origins,
             answer_key: seals.derive("answers"),
             seals,
-            logins: Arc::new(Mutex::new(logins)),
+            tries: Arc::default(),
             hashing: Arc::new(Semaphore::new(2)),
         }
     }
@@ -88,27 +80,13 @@ impl ApiState {
     }
 
     /// Takes one try to log in, or says how long to wait.
-    pub(crate) fn try_login(&self, name: &str, address: Option<IpAddr>) -> Result<(), Duration> {
-        let now = self.clock.now();
-        self.with_logins(|logins| {
-            // The address first: whoever tries too often must not use up the tries of names, nor their table.
-            address.map_or(Ok(()), |address| logins.by_address.take(now, &address))?;
-            logins.by_name.take(now, &name.to_owned())
-        })
+    pub(crate) fn try_login(&self, of: &Try) -> Result<(), Duration> {
+        self.tries.lock().unwrap_or_else(PoisonError::into_inner).take(self.clock.now(), of)
     }
 
     /// A try that was good costs nothing.
-    pub(crate) fn login_was_good(&self, name: &str, address: Option<IpAddr>) {
-        self.with_logins(|logins| {
-            logins.by_name.give_back(&name.to_owned());
-            if let Some(address) = address {
-                logins.by_address.give_back(&address);
-            }
-        });
-    }
-
-    fn with_logins<T>(&self, work: impl FnOnce(&mut Logins) -> T) -> T {
-        work(&mut self.logins.lock().unwrap_or_else(PoisonError::into_inner))
+    pub(crate) fn login_was_good(&self, of: &Try) {
+        self.tries.lock().unwrap_or_else(PoisonError::into_inner).give_back(of);
     }
 }
 

@@ -17,7 +17,8 @@ use sluice_runtime::{Clock, TaskScope};
 
 use crate::{
     config::Config,
-    guard::{Gate, HttpMetrics, Patience},
+    guard::{Gate, Patience},
+    metrics::HttpMetrics,
 };
 
 #[cfg(test)]
@@ -81,7 +82,7 @@ impl Doors {
 
         let secure =
             app.clone().layer(Extension(OverTls)).into_make_service_with_connect_info::<SocketAddr>();
-        // The seat before the handshake, the deadline after it.
+        // Counted before the handshake, timed after it.
         let tls = RustlsAcceptor::new(certificate).handshake_timeout(limits.head).acceptor(gate.clone());
         let tls = Patience { inner: tls, clock, within: limits.head, silent: metrics.silent.clone() };
         let https = server(self.tls)?.acceptor(tls).serve(secure);
@@ -91,7 +92,7 @@ impl Doors {
             let http = server(plain)?.acceptor(patient(gate)).serve(open);
             scope.spawn("http", async move { ended(http.await) });
         }
-        // Operators have seats of their own: they must see what is wrong when all others are taken.
+        // Operators are counted apart: they must see what is wrong when the others are too many.
         let gate = Gate::new(PRIVATE_CONNECTIONS, HttpMetrics::default());
         let private = server(self.private)?.acceptor(patient(gate)).serve(private.into_make_service());
         scope.spawn("private listener", async move { ended(private.await) });
@@ -124,7 +125,7 @@ const HEAD: Duration = Duration::from_secs(10);
 const HEAD_BYTES: usize = 64 << 10;
 /// A wall of 50 LL-HLS tiles with sound holds 100 requests and fetches as many parts beside them.
 const STREAMS: u32 = 512;
-/// A peer that vanished is noticed after both, and its seat is free.
+/// A peer that vanished is noticed after both, and counts no more.
 const PING: Duration = Duration::from_secs(20);
 const PONG: Duration = Duration::from_secs(10);
 const PRIVATE_CONNECTIONS: usize = 64;

@@ -14,49 +14,24 @@ use std::{
 
 use axum_server::accept::Accept;
 use sluice_runtime::Clock;
-use sluice_telemetry::{Metrics, prometheus_client::metrics::counter::Counter};
+use sluice_telemetry::prometheus_client::metrics::counter::Counter;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
     sync::{OwnedSemaphorePermit, Semaphore},
 };
 
+use crate::metrics::HttpMetrics;
+
 #[cfg(test)]
 mod tests;
-
-/// What a listener counts. Open now: opened less closed.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct HttpMetrics {
-    pub(crate) opened: Counter,
-    pub(crate) closed: Counter,
-    pub(crate) refused: Counter,
-    pub(crate) silent: Counter,
-}
-
-impl HttpMetrics {
-    pub(crate) fn register(metrics: &Metrics) -> Self {
-        let this = Self::default();
-        metrics.register("http", |registry| {
-            let counters = [
-                ("connections_opened", "HTTP connections taken", &this.opened),
-                ("connections_closed", "HTTP connections that ended", &this.closed),
-                ("connections_refused", "HTTP connections beyond http.most_connections", &this.refused),
-                ("connections_silent", "HTTP connections closed because nothing was asked", &this.silent),
-            ];
-            for (name, help, counter) in counters {
-                registry.register(name, help, counter.clone());
-            }
-        });
-        this
-    }
-}
 
 /// Takes so many connections at once and closes the others at the door, before they cost a handshake.
 #[derive(Clone)]
 pub(crate) struct Gate {
-    seats: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
     most: usize,
-    /// Whether somebody was refused since the last time there was a seat: logged once, not for each.
+    /// Whether somebody was refused since the last time there was room: logged once, not for each.
     full: Arc<AtomicBool>,
     metrics: HttpMetrics,
 }
@@ -65,13 +40,13 @@ impl Gate {
     /// A gate for all listeners that share it.
     pub(crate) fn new(most: usize, metrics: HttpMetrics) -> Self {
         let most = most.min(Semaphore::MAX_PERMITS);
-        Self { seats: Arc::new(Semaphore::new(most)), most, full: Arc::default(), metrics }
+        Self { permits: Arc::new(Semaphore::new(most)), most, full: Arc::default(), metrics }
     }
 
-    fn seat(&self) -> io::Result<OwnedSemaphorePermit> {
-        if let Ok(seat) = Arc::clone(&self.seats).try_acquire_owned() {
+    fn permit(&self) -> io::Result<OwnedSemaphorePermit> {
+        if let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
             self.full.store(false, Ordering::Relaxed);
-            return Ok(seat);
+            return Ok(permit);
         }
         self.metrics.refused.inc();
         if !self.full.swap(true, Ordering::Relaxed) {
@@ -85,29 +60,29 @@ impl Gate {
 }
 
 impl<S> Accept<TcpStream, S> for Gate {
-    type Stream = Seated;
+    type Stream = Counted;
     type Service = S;
-    type Future = std::future::Ready<io::Result<(Seated, S)>>;
+    type Future = std::future::Ready<io::Result<(Counted, S)>>;
 
     fn accept(&self, stream: TcpStream, service: S) -> Self::Future {
-        let seated = self.seat().and_then(|seat| {
+        let counted = self.permit().and_then(|permit| {
             // Parts and playlists are whole when they are written: waiting for more only makes them late.
             stream.set_nodelay(true)?;
             self.metrics.opened.inc();
-            Ok((Seated { stream, closed: self.metrics.closed.clone(), _seat: seat }, service))
+            Ok((Counted { stream, closed: self.metrics.closed.clone(), _permit: permit }, service))
         });
-        std::future::ready(seated)
+        std::future::ready(counted)
     }
 }
 
-/// A connection that holds its seat until it ends.
-pub(crate) struct Seated {
+/// A connection that counts until it ends.
+pub(crate) struct Counted {
     stream: TcpStream,
     closed: Counter,
-    _seat: OwnedSemaphorePermit,
+    _permit: OwnedSemaphorePermit,
 }
 
-impl Drop for Seated {
+impl Drop for Counted {
     fn drop(&mut self) {
         self.closed.inc();
     }
@@ -223,7 +198,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Patient<T> {
     }
 }
 
-impl AsyncRead for Seated {
+impl AsyncRead for Counted {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -233,7 +208,7 @@ impl AsyncRead for Seated {
     }
 }
 
-impl AsyncWrite for Seated {
+impl AsyncWrite for Counted {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

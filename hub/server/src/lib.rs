@@ -11,6 +11,7 @@ mod doors;
 mod guard;
 pub mod hub;
 mod keys;
+mod metrics;
 mod node;
 mod private;
 pub mod serve;

@@ -65,14 +65,7 @@ impl Store {
     /// Appends entries in order, all or none; the number of the last. On the disk when this answers.
     pub async fn append_audit_all(&self, entries: Vec<AuditEntry>) -> Result<Option<u64>, StoreError> {
         let now = self.now();
-        self.write_durable(move |connection| {
-            let mut last = None;
-            for entry in &entries {
-                last = Some(append(connection, entry, now)?);
-            }
-            Ok(last)
-        })
-        .await
+        self.write_durable(move |connection| append_all(connection, &entries, now)).await
     }
 
     /// The tenant's newest entries before `before` (all, if `None`), newest first, at most `limit`.
@@ -112,6 +105,18 @@ impl Store {
         })
         .await
     }
+}
+
+pub(crate) fn append_all(
+    connection: &Connection,
+    entries: &[AuditEntry],
+    now: UnixMillis,
+) -> Result<Option<u64>, StoreError> {
+    let mut last = None;
+    for entry in entries {
+        last = Some(append(connection, entry, now)?);
+    }
+    Ok(last)
 }
 
 fn append(connection: &Connection, entry: &AuditEntry, at: UnixMillis) -> Result<u64, StoreError> {

@@ -2,7 +2,8 @@ use rusqlite::{Connection, Row, params};
 use sluice_ids::{CameraId, NodeId, SessionId, TenantId, Tier, UnixMillis};
 
 use crate::{
-    Page, PageOf, Store, StoreError, TokenHash,
+    AuditEntry, Page, PageOf, Store, StoreError, TokenHash,
+    audit::append_all,
     page::{all, one, run},
     row,
 };
@@ -58,11 +59,19 @@ pub struct NewPlaySession {
 }
 
 impl Store {
-    /// Keeps the sessions of one request, all or none.
-    pub async fn create_play_sessions(&self, new: Vec<NewPlaySession>) -> Result<(), StoreError> {
+    /// Keeps the sessions of one request and its audit, all or none and in one commit: it is on the disk when this
+    /// answers.
+    pub async fn record_play(
+        &self,
+        sessions: Vec<NewPlaySession>,
+        audit: Vec<AuditEntry>,
+    ) -> Result<(), StoreError> {
         let now = self.now();
-        self.write(move |connection| new.iter().try_for_each(|session| insert(connection, session, now)))
-            .await
+        self.write_durable(move |connection| {
+            sessions.iter().try_for_each(|session| insert(connection, session, now))?;
+            append_all(connection, &audit, now).map(drop)
+        })
+        .await
     }
 
     /// A session of the tenant, ended or not.

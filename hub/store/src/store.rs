@@ -3,7 +3,10 @@ use std::{
     io,
     os::unix::fs::OpenOptionsExt as _,
     path::Path,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -24,6 +27,7 @@ use crate::{
 pub struct Store {
     jobs: mpsc::Sender<Job>,
     readers: Arc<Readers>,
+    commits: Arc<AtomicU64>,
     pub(crate) clock: Clock,
 }
 
@@ -43,12 +47,20 @@ impl Store {
         migrate::to_latest(&mut connection)?;
         let idle = (0..READERS).map(|_| reader(path)).collect::<Result<Vec<_>, _>>().map_err(open)?;
         let (jobs, inbox) = mpsc::channel(QUEUE);
+        let commits = Arc::new(AtomicU64::new(0));
+        let counted = Arc::clone(&commits);
         std::thread::Builder::new()
             .name("store-writer".into())
-            .spawn(move || writer::run(&connection, inbox))
+            .spawn(move || writer::run(&connection, inbox, &counted))
             .map_err(OpenError::Thread)?;
         let readers = Readers { places: Semaphore::new(READERS), idle: Mutex::new(idle) };
-        Ok(Self { jobs, readers: Arc::new(readers), clock })
+        Ok(Self { jobs, readers: Arc::new(readers), commits, clock })
+    }
+
+    /// How many transactions were committed since it was opened.
+    #[must_use]
+    pub fn commits(&self) -> u64 {
+        self.commits.load(Ordering::Relaxed)
     }
 
     /// The wall clock that rows are stamped with.

@@ -100,6 +100,13 @@ impl Store {
         self.read(move |connection| one(connection, query, params![hash, now.0], read)).await
     }
 
+    /// A token of the tenant, revoked ones too.
+    pub async fn api_token(&self, tenant: TenantId, id: TokenId) -> Result<Option<ApiToken>, StoreError> {
+        let query = "SELECT * FROM api_tokens WHERE tenant_id = ?1 AND token_id = ?2";
+        self.read(move |connection| one(connection, query, params![tenant.to_string(), id.to_string()], read))
+            .await
+    }
+
     /// Notes a use, at most once a minute per token.
     pub async fn touch_api_token(&self, id: TokenId) -> Result<(), StoreError> {
         let now = self.now();

@@ -1,6 +1,9 @@
 //! The one writer: a thread that takes whatever waits in its queue into one transaction.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 use rusqlite::Connection;
 use tokio::sync::mpsc;
@@ -29,7 +32,7 @@ pub(crate) const QUEUE: usize = 1024;
 const BATCH: usize = 256;
 
 /// Runs until every handle is gone, then answers what is left in the queue.
-pub(crate) fn run(connection: &Connection, mut jobs: mpsc::Receiver<Job>) {
+pub(crate) fn run(connection: &Connection, mut jobs: mpsc::Receiver<Job>, commits: &AtomicU64) {
     let mut full = false;
     while let Some(first) = jobs.blocking_recv() {
         let mut batch = Vec::with_capacity(8);
@@ -47,11 +50,11 @@ pub(crate) fn run(connection: &Connection, mut jobs: mpsc::Receiver<Job>) {
                 tracing::error!(%error, level, "the database refuses a durability level");
             }
         }
-        commit(connection, batch);
+        commit(connection, batch, commits);
     }
 }
 
-fn commit(connection: &Connection, batch: Vec<Job>) {
+fn commit(connection: &Connection, batch: Vec<Job>, commits: &AtomicU64) {
     let mut answers = Vec::with_capacity(batch.len());
     let committed = connection.execute_batch("BEGIN IMMEDIATE").map_err(StoreError::from).and_then(|()| {
         for job in batch {
@@ -65,6 +68,8 @@ fn commit(connection: &Connection, batch: Vec<Job>) {
             let _ = connection.execute_batch("ROLLBACK");
         }
     }
+    // Before any answer: who was answered finds his commit counted.
+    commits.fetch_add(u64::from(committed.is_ok()), Ordering::Relaxed);
     for answer in answers {
         answer(committed.clone());
     }

@@ -204,7 +204,7 @@ pub(crate) enum Untouchable {
 
 /// Where HTTP/1.1 leaves few requests open: one caller's pages of one origin.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Seats {
+pub(crate) struct H1Group {
     pub(crate) tenant: TenantId,
     pub(crate) credential: String,
     pub(crate) origin: Option<String>,
@@ -217,8 +217,8 @@ pub(crate) struct Terms {
     pub(crate) key: Option<StartKey>,
     /// What plays it beside its own protocol, in the order to try.
     pub(crate) fallbacks: Vec<Protocol>,
-    /// Where it holds a seat, if it may come to LL-HLS over HTTP/1.1.
-    pub(crate) seat: Option<Seats>,
+    /// Among whose it counts, if it may come to LL-HLS over HTTP/1.1.
+    pub(crate) h1: Option<H1Group>,
 }
 
 struct Entry {
@@ -234,8 +234,8 @@ struct Entry {
 pub(crate) struct Book {
     entries: HashMap<SessionId, Entry>,
     by_key: HashMap<StartKey, SessionId>,
-    /// How many live sessions hold a seat.
-    seated: HashMap<Seats, usize>,
+    /// How many live sessions are or may become LL-HLS over HTTP/1.1.
+    h1_sessions: HashMap<H1Group, usize>,
     due: BTreeSet<(Instant, SessionId)>,
     orders: VecDeque<Order>,
     live: usize,
@@ -255,8 +255,8 @@ impl Book {
         if let Some(key) = &terms.key {
             self.by_key.insert(key.clone(), id);
         }
-        if let Some(seat) = &terms.seat {
-            *self.seated.entry(seat.clone()).or_default() += 1;
+        if let Some(group) = &terms.h1 {
+            *self.h1_sessions.entry(group.clone()).or_default() += 1;
         }
         self.entries.insert(id, Entry { view, terms, due, max_until: at + MAX_AGE });
         self.due.insert((due, id));
@@ -269,9 +269,9 @@ impl Book {
         self.entries.get(id).map(|entry| &entry.view)
     }
 
-    /// How many live sessions hold a seat there.
-    pub(crate) fn seats_taken(&self, seats: &Seats) -> usize {
-        self.seated.get(seats).copied().unwrap_or(0)
+    /// How many live sessions of this group are or may become LL-HLS.
+    pub(crate) fn h1_sessions(&self, group: &H1Group) -> usize {
+        self.h1_sessions.get(group).copied().unwrap_or(0)
     }
 
     /// Lets a live session be opened anew, by another protocol it was granted for if one is asked for; its feed is
@@ -431,16 +431,16 @@ impl Book {
         if let Some(key) = entry.terms.key.take() {
             self.by_key.remove(&key);
         }
-        if let Some(seats) = entry.terms.seat.take() {
-            self.stand_up(seats);
+        if let Some(group) = entry.terms.h1.take() {
+            self.leave(group);
         }
         self.live -= 1;
         self.reschedule(id, at + FORGOTTEN_AFTER);
         self.orders.push_back(Order::Changed(Box::new(view)));
     }
 
-    fn stand_up(&mut self, seats: Seats) {
-        if let HashEntry::Occupied(mut taken) = self.seated.entry(seats) {
+    fn leave(&mut self, group: H1Group) {
+        if let HashEntry::Occupied(mut taken) = self.h1_sessions.entry(group) {
             *taken.get_mut() -= 1;
             if *taken.get() == 0 {
                 taken.remove();

@@ -169,8 +169,8 @@ pub struct Inputs<'a> {
     pub viewer: &'a Viewer,
     /// The node that can serve it.
     pub node: Option<NodeId>,
-    /// How many of [`H1_SEATS`] live sessions of the same caller and origin hold.
-    pub h1_seats_taken: usize,
+    /// Live sessions of the same caller and origin that are or may become LL-HLS over HTTP/1.1; at most [`H1_MOST`].
+    pub h1_sessions: usize,
 }
 
 /// How a camera is played.
@@ -232,4 +232,4 @@ fn standing(camera: &Camera, offered: &Offered) -> Option<Why> {
 
 /// LL-HLS holds a request open for each rendition of each tile, and browsers open six connections to an origin over
 /// HTTP/1.1: with more tiles none would get its parts in time, nor the page its answers.
-pub const H1_SEATS: usize = 4;
+pub const H1_MOST: usize = 4;

@@ -10,16 +10,13 @@ use crate::{
     task::{Granted, Items},
 };
 
-/// Keeps the sessions of a request and audits each of its cameras, refused ones too. Both are on the way together,
-/// so that the writer takes them in one commit.
+/// Keeps the sessions of a request and audits each of its cameras, refused ones too, in one commit.
 pub(crate) async fn record(store: &Store, request: &PlayRequest, items: &Items) -> Result<(), StoreError> {
     let fresh = items.iter().flatten().filter(|granted| granted.fresh);
     let rows: Vec<NewPlaySession> = fresh.map(|granted| row(request, granted)).collect();
     let entries =
         request.cameras.iter().zip(items).map(|(wanted, item)| entry(request, wanted.asked.clone(), item));
-    let (kept, audited) =
-        tokio::join!(store.create_play_sessions(rows), store.append_audit_all(entries.collect()));
-    kept.and(audited.map(drop))
+    store.record_play(rows, entries.collect()).await
 }
 
 fn row(request: &PlayRequest, granted: &Granted) -> NewPlaySession {

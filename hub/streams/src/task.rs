@@ -10,7 +10,7 @@ use sluice_wire::node::{FeedState, FromNode, ToNode};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use crate::{
-    book::{Book, Ending, Hints, Order, Phase, Qoe, Reach, Seats, SessionView, Terms, Untouchable},
+    book::{Book, Ending, H1Group, Hints, Order, Phase, Qoe, Reach, SessionView, Terms, Untouchable},
     decide::{Camera, Decision, Http, Inputs, Path, Protocol, ProtocolWish, Viewer, Wish, decide},
     event::{FeedView, StreamEvent},
     metrics::StreamsMetrics,
@@ -305,17 +305,17 @@ impl Task {
         if let Some(live) = live.filter(|_| camera.enabled) {
             return self.again(wanted.wish, &camera, &live);
         }
-        let seats = seats(&request.caller, request.origin.as_ref());
-        let decision = self.decided(wanted.wish, &camera, &request.viewer, &seats)?;
+        let group = h1_group(&request.caller, request.origin.as_ref());
+        let decision = self.decided(wanted.wish, &camera, &request.viewer, &group)?;
         let picture = self.picture(&camera, decision.tier);
         if self.state.book.live() >= self.most_sessions {
             return Err(Refusal::new(RefusalCode::SessionsFull));
         }
         let view = self.session(request, camera.id, &decision, correlation);
         let key = wanted.key.clone();
-        let may_hold = decision.protocol == Protocol::LlHls || decision.fallbacks.contains(&Protocol::LlHls);
-        let seat = (request.viewer.http == Http::H1 && may_hold).then_some(seats);
-        let terms = Terms { key: key.clone(), fallbacks: decision.fallbacks.clone(), seat };
+        let may_come = decision.protocol == Protocol::LlHls || decision.fallbacks.contains(&Protocol::LlHls);
+        let h1 = (request.viewer.http == Http::H1 && may_come).then_some(group);
+        let terms = Terms { key: key.clone(), fallbacks: decision.fallbacks.clone(), h1 };
         self.state.book.grant(self.clock.now(), view.clone(), terms);
         Ok(Granted { view, fallbacks: decision.fallbacks.clone(), decision, picture, fresh: true, key })
     }
@@ -354,16 +354,16 @@ impl Task {
         wish: Wish,
         camera: &Camera,
         viewer: &Viewer,
-        seats: &Seats,
+        group: &H1Group,
     ) -> Result<Decision, Refusal> {
-        let h1_seats_taken = self.state.book.seats_taken(seats);
-        decide(&Inputs { wish, camera, viewer, node: Some(self.node), h1_seats_taken })
+        let h1_sessions = self.state.book.h1_sessions(group);
+        decide(&Inputs { wish, camera, viewer, node: Some(self.node), h1_sessions })
     }
 
     fn explain(&self, asked: &Explain) -> Result<Decision, Refusal> {
         let camera = self.with_feeds(&asked.camera);
-        let seats = seats(&asked.caller, asked.origin.as_ref());
-        self.decided(asked.wish, &camera, &asked.viewer, &seats)
+        let group = h1_group(&asked.caller, asked.origin.as_ref());
+        self.decided(asked.wish, &camera, &asked.viewer, &group)
     }
 
     fn renew(
@@ -422,8 +422,8 @@ impl Task {
     }
 }
 
-fn seats(caller: &Caller, origin: Option<&String>) -> Seats {
-    Seats { tenant: caller.tenant, credential: caller.credential.clone(), origin: origin.cloned() }
+fn h1_group(caller: &Caller, origin: Option<&String>) -> H1Group {
+    H1Group { tenant: caller.tenant, credential: caller.credential.clone(), origin: origin.cloned() }
 }
 
 /// What a viewer would see now, from what the edge and the node say.

@@ -5,7 +5,7 @@
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
 use ring::{digest, hmac};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use sluice_ids::{TenantId, UserId};
+use sluice_ids::TenantId;
 
 /// Makes and checks tokens with the key of this hub.
 #[derive(Clone)]
@@ -20,6 +20,9 @@ pub(crate) struct ViewerClaims {
     /// Which request.
     #[serde(rename = "c")]
     pub(crate) correlation: String,
+    /// Who asked: a user or an API token. Without him the token is worth nothing.
+    #[serde(rename = "k")]
+    pub(crate) credential: String,
     /// The page it is for; empty for any that CORS admits.
     #[serde(rename = "o")]
     pub(crate) origin: String,
@@ -37,16 +40,33 @@ pub(crate) struct EventClaims {
     /// One play request's events, or all of the tenant.
     #[serde(rename = "c")]
     pub(crate) correlation: Option<String>,
-    /// The credential that asked for it: a token, a user, or empty for a viewer token.
+    /// Who asked for it, or for the viewer token it was asked with: a user or an API token.
     #[serde(rename = "k")]
     pub(crate) credential: String,
     /// Whether that credential reads everything of its tenant.
     #[serde(rename = "a")]
     pub(crate) reads_all: bool,
-    /// The person, if one asked.
-    #[serde(rename = "u")]
-    pub(crate) user: Option<UserId>,
+    /// The hash of the console login it was asked with, hex.
+    #[serde(rename = "l")]
+    pub(crate) login: Option<String>,
+    /// A stream that it opened ends in this second.
+    #[serde(rename = "d")]
+    pub(crate) until_s: i64,
     /// Opens nothing from this second on.
+    #[serde(rename = "e")]
+    pub(crate) expires_s: i64,
+}
+
+/// What shows an earlier login by a name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct KnownClaims {
+    /// SHA-256 of the login name, hex.
+    #[serde(rename = "n")]
+    pub(crate) name: String,
+    /// This cookie's own number.
+    #[serde(rename = "i")]
+    pub(crate) number: String,
+    /// Shows nothing from this second on.
     #[serde(rename = "e")]
     pub(crate) expires_s: i64,
 }
@@ -66,6 +86,13 @@ impl Sealed for ViewerClaims {
 
 impl Sealed for EventClaims {
     const PREFIX: &'static str = "set_";
+    fn expires_s(&self) -> i64 {
+        self.expires_s
+    }
+}
+
+impl Sealed for KnownClaims {
+    const PREFIX: &'static str = "skn_";
     fn expires_s(&self) -> i64 {
         self.expires_s
     }
@@ -132,7 +159,14 @@ mod tests {
 
     fn claims() -> ViewerClaims {
         let tenant = "ten_00000000000000000000000000000001".parse().unwrap();
-        ViewerClaims { tenant, correlation: "play_1".into(), origin: String::new(), expires_s: 100 }
+        let credential = "tok_00000000000000000000000000000001".into();
+        ViewerClaims {
+            tenant,
+            correlation: "play_1".into(),
+            credential,
+            origin: String::new(),
+            expires_s: 100,
+        }
     }
 
     #[test]

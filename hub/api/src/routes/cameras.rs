@@ -7,7 +7,7 @@ use axum::{
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sluice_hub_fleet::CameraState;
-use sluice_hub_store::{Camera, PageOf, Pins, Via};
+use sluice_hub_store::{Camera, Pins, Via};
 use sluice_ids::{CameraId, SiteId};
 use utoipa::{IntoParams, ToSchema};
 
@@ -105,11 +105,9 @@ pub(crate) async fn list(
     let part = crate::page::ListQuery { cursor: query.cursor, limit: query.limit };
     let site = query.site_id.map(|text| text.parse::<SiteId>());
     let site = site.transpose().map_err(|_| Problem::unknown("site-unknown", "site"))?;
-    let of = PageOf { after: part.after::<CameraId>()?, limit: part.limit()? };
-    let page = state.store.cameras(tenant, site, of).await?;
+    let page = state.store.cameras(tenant, site, part.part()?).await?;
     let feeds = state.streams.feeds(page.items.iter().map(|camera| camera.id).collect()).await?;
-    let items = page.items.iter().map(|camera| show(&state, &who, camera, &feeds));
-    Ok(Json(Page { items: items.collect(), next: page.next.map(|id| id.to_string()) }))
+    Ok(Json(Page::of(page, |camera| show(&state, &who, &camera, &feeds))))
 }
 
 /// One camera and how it stands.

@@ -5,7 +5,7 @@ use axum::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use sluice_hub_store::{Device, PageOf, StoreError};
+use sluice_hub_store::{Device, StoreError};
 use sluice_ids::DeviceId;
 use utoipa::ToSchema;
 
@@ -68,10 +68,8 @@ pub(crate) async fn list(
     Asked(query): Asked<ListQuery>,
 ) -> Result<Json<Page<DeviceNow>>, Problem> {
     let tenant = who.needs(Right::Read)?;
-    let page = state.store.devices(tenant, PageOf { after: query.after()?, limit: query.limit()? }).await?;
-    let next = page.next.map(|id: DeviceId| id.to_string());
-    let items = page.items.into_iter().map(|device| show(&state, device));
-    Ok(Json(Page { items: items.collect(), next }))
+    let page = state.store.devices(tenant, query.part()?).await?;
+    Ok(Json(Page::of(page, |device| show(&state, device))))
 }
 
 /// One device.

@@ -99,19 +99,18 @@ pub(crate) async fn listen(
 pub(crate) async fn token(State(state): State<ApiState>, who: Who) -> Result<impl IntoResponse, Problem> {
     audience(&state, &who.principal).await?;
     let expires_s = state.now_s() + URL_TOKEN_S;
-    let correlation = match &who.principal {
-        Principal::Viewer { claims } => Some(claims.correlation.clone()),
-        _ => None,
+    let (correlation, credential, until_s, login) = match &who.principal {
+        Principal::Viewer { claims } => {
+            (Some(claims.correlation.clone()), claims.credential.clone(), claims.expires_s, None)
+        }
+        Principal::Person { session_token, .. } => {
+            let login = hex::encode(auth::signed::sha256(session_token));
+            (None, who.credential(), i64::MAX, Some(login))
+        }
+        _ => (None, who.credential(), i64::MAX, None),
     };
-    let credential = if correlation.is_some() { String::new() } else { who.credential() };
-    let claims = EventClaims {
-        tenant: who.tenant(),
-        correlation,
-        credential,
-        reads_all: who.may(Right::Read),
-        user: who.user(),
-        expires_s,
-    };
+    let (tenant, reads_all) = (who.tenant(), who.may(Right::Read));
+    let claims = EventClaims { tenant, correlation, credential, reads_all, login, until_s, expires_s };
     let answer = EventToken { token: state.seals.seal(&claims), expires_at: expires_s * 1_000 };
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(answer)))
 }

@@ -1,10 +1,10 @@
-use std::{net::IpAddr, time::Duration};
+use std::time::Duration;
 
 use axum::{
     Json,
     extract::State,
     http::{HeaderMap, HeaderValue, StatusCode, header},
-    response::{IntoResponse, Response},
+    response::{AppendHeaders, IntoResponse, Response},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -15,7 +15,11 @@ use utoipa::ToSchema;
 
 use crate::{
     audit::audit,
-    auth::{self, COOKIE, LOGIN_IDLE, Peer, Principal, Secure, Who, signed},
+    auth::{
+        self, COOKIE, KNOWN_COOKIE, LOGIN_IDLE, Peer, Principal, Secure, Who,
+        signed::{self, KnownClaims},
+        tries::{Place, Try},
+    },
     body::Body,
     problem::Problem,
     state::ApiState,
@@ -49,8 +53,8 @@ pub(crate) struct Person {
     role: &'static str,
 }
 
-/// Logs a person in: sets the cookie `sluice_session`. Wrong names and wrong passwords look alike, and tries are
-/// limited by name and by address.
+/// Logs a person in: sets the cookie `sluice_session`, and `sluice_known`, which shows this browser at the next login.
+/// Wrong names and wrong passwords look alike, and tries are limited by address and by name.
 #[utoipa::path(post, path = "/login", tag = "login", request_body = Login, security(()), responses(
     (status = 200, body = Me), (status = 401, description = "wrong name or password", body = Problem),
     (status = 429, description = "too many tries", body = Problem)))]
@@ -58,29 +62,33 @@ pub(crate) async fn login(
     State(state): State<ApiState>,
     Peer(peer): Peer,
     Secure(secure): Secure,
+    headers: HeaderMap,
     Body(login): Body<Login>,
 ) -> Result<Response, Problem> {
     let name = login.user.trim().to_owned();
     if name.len() > LONGEST_NAME {
         return Err(wrong_login(&state, None).await?);
     }
-    state.try_login(&name, peer).map_err(|wait| slower(&name, peer, wait))?;
+    let of = Try { known: known(&state, &headers, &name), place: peer.map(Place::from), name: name.clone() };
+    state.try_login(&of).map_err(|wait| slower(&of, wait))?;
     let user = state.store.user_by_name(name.clone()).await?.filter(|user| !user.disabled);
     if !fits(&state, login.password, user.as_ref().map(|user| user.password_hash.clone())).await? {
         return Err(wrong_login(&state, user.as_ref()).await?);
     }
     let Some(user) = user else { return Err(wrong_login(&state, None).await?) };
-    state.login_was_good(&name, peer);
+    state.login_was_good(&of);
     let session_token = hex::encode(random_bytes::<32>());
     let expires_at = state.now().plus(LOGIN_IDLE);
     let hash = signed::sha256(&session_token);
     state.store.create_console_session(hash, user.tenant, user.id, expires_at).await?;
     let me = Me { user: person(&user), csrf: signed::csrf(&session_token) };
     let set = cookie(&session_token, secure, LOGIN_IDLE);
+    let known = known_cookie(&state, &of, secure);
     let principal = Principal::Person { user: Box::new(user), session_token };
     let who = Who { principal, language: sluice_hub_streams::Language::En, base: String::new() };
     audit(&state, &who, "login", who.credential(), json!({})).await?;
-    Ok(([(header::SET_COOKIE, set), (header::CACHE_CONTROL, NO_STORE)], Json(me)).into_response())
+    let cookies = AppendHeaders([(header::SET_COOKIE, set), (header::SET_COOKIE, known)]);
+    Ok((cookies, [(header::CACHE_CONTROL, NO_STORE)], Json(me)).into_response())
 }
 
 /// Ends this login.
@@ -133,8 +141,30 @@ async fn fits(state: &ApiState, password: Secret<String>, hash: Option<String>) 
     verified.map_err(|error| Problem::internal(&error))
 }
 
-fn slower(name: &str, peer: Option<IpAddr>, wait: Duration) -> Problem {
-    tracing::warn!(user = ?sluice_telemetry::Pii(name), peer.known = peer.is_some(), "logins are tried too often");
+/// The number of the cookie that shows that this browser logged in by this name before.
+fn known(state: &ApiState, headers: &HeaderMap, name: &str) -> Option<String> {
+    let claims: KnownClaims = state.seals.open(auth::named_cookie(headers, KNOWN_COOKIE)?, state.now_s())?;
+    (claims.name == name_hash(name)).then_some(claims.number)
+}
+
+/// Sent to logins alone. A browser keeps its number, so that a new cookie gives no new tries.
+fn known_cookie(state: &ApiState, of: &Try, secure: bool) -> HeaderValue {
+    let number = of.known.clone().unwrap_or_else(|| hex::encode(random_bytes::<16>()));
+    let expires_s = state.now_s() + KNOWN_FOR.as_secs() as i64;
+    let value = state.seals.seal(&KnownClaims { name: name_hash(&of.name), number, expires_s });
+    let (secure, age) = (if secure { "; Secure" } else { "" }, KNOWN_FOR.as_secs());
+    let scope = "Path=/api/v1/login; HttpOnly; SameSite=Strict";
+    let text = format!("{KNOWN_COOKIE}={value}; {scope}; Max-Age={age}{secure}");
+    HeaderValue::try_from(text).expect("a sealed token is a header value")
+}
+
+fn name_hash(name: &str) -> String {
+    hex::encode(signed::sha256(name))
+}
+
+fn slower(of: &Try, wait: Duration) -> Problem {
+    let name = sluice_telemetry::Pii(of.name.as_str());
+    tracing::warn!(user = ?name, peer.known = of.place.is_some(), "logins are tried too often");
     let detail = "too many tries to log in; wait before the next";
     Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-logins", detail).retry_after(wait.as_secs() + 1)
 }
@@ -149,6 +179,8 @@ fn cookie(value: &str, secure: bool, age: Duration) -> HeaderValue {
     HeaderValue::try_from(text).expect("a cookie of hex digits is a header value")
 }
 
+/// Longer than a holiday; a browser of before then tries as any other.
+const KNOWN_FOR: Duration = Duration::from_secs(180 * 24 * 3_600);
 /// Above every name there can be; the table of tries keeps what is tried.
 const LONGEST_NAME: usize = 1_024;
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");

@@ -64,8 +64,8 @@ pub(crate) struct TileSize {
 /// What the viewer's program can do, and what it knows of its network.
 #[derive(Debug, Default, Clone, Deserialize, ToSchema)]
 pub(crate) struct PlayViewer {
-    /// Codecs it decodes: `h264`, `h265`, `opus`, `pcmu`, `pcma`, `aac`. The bare name says everywhere;
-    /// `webrtc:h265` or `mse:h264` say only there (`mse` stands for HLS however it is played). Absent or empty if it
+    /// Codecs it decodes: `h264`, `h265`, `opus`, `pcmu`, `pcma`, `aac`, `flac` (G.711 comes so by HLS; taken for
+    /// granted where it is not named). The bare name says everywhere; `webrtc:h265` or `mse:h264` say only there (`mse` stands for HLS however it is played). Absent or empty if it
     /// does not say: then H.264 everywhere. Names that are not known say nothing.
     #[serde(default)]
     pub(crate) codecs: Vec<String>,
@@ -326,6 +326,7 @@ pub(crate) fn viewer_token(state: &ApiState, who: &Who, correlation: &str, origi
     state.seals.seal(&ViewerClaims {
         tenant: who.tenant(),
         correlation: correlation.to_owned(),
+        credential: who.credential(),
         origin: origin.unwrap_or_default(),
         expires_s: state.now_s() + VIEWER_TOKEN_S,
     })

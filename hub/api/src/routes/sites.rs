@@ -6,7 +6,7 @@ use axum::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use sluice_hub_store::{PageOf, Site, StoreError};
+use sluice_hub_store::{Site, StoreError};
 use sluice_ids::SiteId;
 use utoipa::ToSchema;
 
@@ -45,9 +45,7 @@ pub(crate) async fn list(
     Asked(query): Asked<ListQuery>,
 ) -> Result<Json<Page<SiteNow>>, Problem> {
     let tenant = who.needs(Right::Read)?;
-    let page = state.store.sites(tenant, PageOf { after: query.after()?, limit: query.limit()? }).await?;
-    let next = page.next.map(|id: SiteId| id.to_string());
-    Ok(Json(Page { items: page.items.into_iter().map(show).collect(), next }))
+    Ok(Json(Page::of(state.store.sites(tenant, query.part()?).await?, show)))
 }
 
 /// One site.

@@ -6,7 +6,7 @@ use axum::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use sluice_hub_store::{ApiToken, NewApiToken, PageOf, Scope};
+use sluice_hub_store::{ApiToken, NewApiToken, Scope};
 use sluice_ids::{TokenId, UnixMillis};
 use sluice_runtime::random_bytes;
 use utoipa::ToSchema;
@@ -64,10 +64,7 @@ pub(crate) async fn list(
     Asked(query): Asked<ListQuery>,
 ) -> Result<Json<Page<TokenNow>>, Problem> {
     let tenant = who.needs(Right::Admin)?;
-    let page =
-        state.store.api_tokens(tenant, PageOf { after: query.after()?, limit: query.limit()? }).await?;
-    let next = page.next.map(|id: TokenId| id.to_string());
-    Ok(Json(Page { items: page.items.iter().map(show).collect(), next }))
+    Ok(Json(Page::of(state.store.api_tokens(tenant, query.part()?).await?, |token| show(&token))))
 }
 
 /// Makes a token. Its secret is in this answer and nowhere else.

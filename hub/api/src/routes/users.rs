@@ -6,7 +6,7 @@ use axum::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use sluice_hub_store::{NewUser, PageOf, StoreError, User, UserRole};
+use sluice_hub_store::{NewUser, StoreError, User, UserRole};
 use sluice_ids::UserId;
 use sluice_telemetry::Secret;
 use utoipa::ToSchema;
@@ -66,9 +66,7 @@ pub(crate) async fn list(
     Asked(query): Asked<ListQuery>,
 ) -> Result<Json<Page<UserNow>>, Problem> {
     let tenant = who.needs(Right::Admin)?;
-    let page = state.store.users(tenant, PageOf { after: query.after()?, limit: query.limit()? }).await?;
-    let next = page.next.map(|id: UserId| id.to_string());
-    Ok(Json(Page { items: page.items.iter().map(show).collect(), next }))
+    Ok(Json(Page::of(state.store.users(tenant, query.part()?).await?, |user| show(&user))))
 }
 
 /// One person.

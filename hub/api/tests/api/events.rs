@@ -3,14 +3,14 @@ use std::time::Duration;
 use axum::{body::Body, http::Method};
 use futures_util::StreamExt as _;
 use serde_json::{Value, json};
-use sluice_ids::{Tier, UnixMillis};
+use sluice_ids::{SessionId, Tier, UnixMillis};
 use sluice_wire::{
     control::{TierReport, TierState},
     node::{EndReason, FromNode},
 };
 use tower::ServiceExt as _;
 
-use crate::hub::{As, TestHub, request};
+use crate::hub::{As, Tenant, TestHub, request};
 
 /// A browser's end of a stream of events.
 struct Ear {
@@ -154,29 +154,84 @@ async fn an_event_source_opens_with_a_token_in_its_url_and_a_viewer_hears_its_ow
     assert_eq!(nobody.status.as_u16(), 401);
 }
 
-#[tokio::test]
-async fn a_token_that_was_taken_back_hears_nothing_more_on_a_busy_hub_either() {
-    let (hub, ours) = TestHub::with_tenant().await;
-    let camera = hub.camera(&ours, "gate").await;
-    let session = hub.play(As::Token(&ours.token), &[&camera]).await.body["items"][0]["session_id"].clone();
-    let session = session.as_str().unwrap().parse().unwrap();
-    let taken_back = hub.token(&ours.admin, &["read"]).await;
-    let mut ear = Ear::open(&hub, events(As::Token(&taken_back), "")).await;
-    let tokens = hub.call(As::Console(&ours.admin), Method::GET, "/tokens", None).await.body;
-    let newest = tokens["items"].as_array().unwrap().iter().max_by_key(|token| token["id"].as_str().unwrap());
-    let path = format!("/tokens/{}", newest.unwrap()["id"].as_str().unwrap());
-    assert_eq!(hub.call(As::Console(&ours.admin), Method::DELETE, &path, None).await.status, 204);
+/// Whether a stream ends within forty seconds in which something happens every five.
+async fn falls_silent(hub: &TestHub, ear: &mut Ear, session: SessionId) -> bool {
     tokio::time::pause();
     for _ in 0..8 {
-        // Something happens every five seconds, and is there before the listener looks.
+        // It is there before the listener looks.
         hub.news.send(FromNode::SessionStarted { session }).await.unwrap();
         for _ in 0..100 {
             tokio::task::yield_now().await;
         }
         if ear.body.next().await.is_none() {
-            return;
+            return true;
         }
         tokio::time::advance(Duration::from_secs(5)).await;
     }
-    panic!("forty seconds after it was taken back the token still hears: {}", ear.text);
+    false
+}
+
+fn first_session(played: &Value) -> SessionId {
+    played["items"][0]["session_id"].as_str().unwrap().parse().unwrap()
+}
+
+/// The path of the token that was made last.
+async fn newest_token(hub: &TestHub, ours: &Tenant) -> String {
+    let tokens = hub.call(As::Console(&ours.admin), Method::GET, "/tokens", None).await.body;
+    let newest = tokens["items"].as_array().unwrap().iter().max_by_key(|token| token["id"].as_str().unwrap());
+    format!("/tokens/{}", newest.unwrap()["id"].as_str().unwrap())
+}
+
+#[tokio::test]
+async fn a_token_that_was_taken_back_hears_nothing_more_on_a_busy_hub_either() {
+    let (hub, ours) = TestHub::with_tenant().await;
+    let camera = hub.camera(&ours, "gate").await;
+    let session = first_session(&hub.play(As::Token(&ours.token), &[&camera]).await.body);
+    let taken_back = hub.token(&ours.admin, &["read"]).await;
+    let mut ear = Ear::open(&hub, events(As::Token(&taken_back), "")).await;
+    let path = newest_token(&hub, &ours).await;
+    assert_eq!(hub.call(As::Console(&ours.admin), Method::DELETE, &path, None).await.status, 204);
+    assert!(falls_silent(&hub, &mut ear, session).await, "the token still hears: {}", ear.text);
+}
+
+/// A stream that a page of another dashboard opened by a token in its URL, and the session it may hear of.
+async fn viewers_ear(hub: &TestHub, asker: &str, camera: &str) -> (Ear, SessionId) {
+    let played = hub.play(As::Token(asker), &[camera]).await.body;
+    let viewer = played["viewer_token"].as_str().unwrap();
+    let token = hub.call(As::Token(viewer), Method::POST, "/events/token", None).await.body;
+    let url = format!("?token={}", token["token"].as_str().unwrap());
+    (Ear::open(hub, events(As::Nobody, &url)).await, first_session(&played))
+}
+
+#[tokio::test]
+async fn a_viewer_hears_nothing_more_when_who_asked_for_it_is_shut_out() {
+    let (hub, ours) = TestHub::with_tenant().await;
+    let camera = hub.camera(&ours, "gate").await;
+    let session = first_session(&hub.play(As::Token(&ours.token), &[&camera]).await.body);
+    let asker = hub.token(&ours.admin, &["play"]).await;
+    let (mut ear, _) = viewers_ear(&hub, &asker, &camera).await;
+    let path = newest_token(&hub, &ours).await;
+    assert_eq!(hub.call(As::Console(&ours.admin), Method::DELETE, &path, None).await.status, 204);
+    assert!(falls_silent(&hub, &mut ear, session).await, "the viewer still hears: {}", ear.text);
+}
+
+#[tokio::test]
+async fn a_viewer_whose_asker_is_good_goes_on_hearing() {
+    let (hub, ours) = TestHub::with_tenant().await;
+    let camera = hub.camera(&ours, "gate").await;
+    let (mut ear, session) = viewers_ear(&hub, &ours.token, &camera).await;
+    assert!(!falls_silent(&hub, &mut ear, session).await);
+}
+
+#[tokio::test]
+async fn a_stream_that_a_login_opened_by_url_ends_with_that_login() {
+    let (hub, ours) = TestHub::with_tenant().await;
+    let camera = hub.camera(&ours, "gate").await;
+    let session = first_session(&hub.play(As::Token(&ours.token), &[&camera]).await.body);
+    let second = hub.login("admin-ours", crate::hub::PASSWORD).await;
+    let token = hub.call(As::Console(&second), Method::POST, "/events/token", None).await.body;
+    let url = format!("?token={}", token["token"].as_str().unwrap());
+    let mut ear = Ear::open(&hub, events(As::Nobody, &url)).await;
+    assert_eq!(hub.call(As::Console(&second), Method::POST, "/logout", None).await.status, 204);
+    assert!(falls_silent(&hub, &mut ear, session).await, "the login still hears: {}", ear.text);
 }

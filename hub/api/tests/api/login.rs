@@ -129,6 +129,49 @@ async fn an_address_that_tries_too_often_uses_up_no_names() {
 }
 
 #[tokio::test]
+async fn strangers_from_many_places_do_not_keep_out_a_browser_that_was_here_before() {
+    let (hub, _ours) = TestHub::with_tenant().await;
+    let attempt = async |address: [u8; 4], password: &str, known: &str| {
+        let body = json!({ "user": "admin-ours", "password": password });
+        let mut request = crate::hub::request(As::Nobody, Method::POST, "/login", Some(body));
+        request.extensions_mut().insert(ConnectInfo(SocketAddr::from((address, 50_000))));
+        request.headers_mut().insert("cookie", known.parse().unwrap());
+        hub.send(request).await
+    };
+    let cookies = |answer: &crate::hub::Answer| {
+        let all = answer.headers.get_all("set-cookie").iter().map(|value| value.to_str().unwrap().to_owned());
+        all.collect::<Vec<_>>()
+    };
+    let before = attempt([192, 0, 2, 200], PASSWORD, "").await;
+    let known = cookies(&before).into_iter().find(|cookie| cookie.starts_with("sluice_known=")).unwrap();
+    assert!(known.contains("Path=/api/v1/login; HttpOnly; SameSite=Strict"), "{known}");
+    let known = known.split(';').next().unwrap().to_owned();
+    let forged = known.replace("skn_", "skn_A");
+    let mut places = 1..100;
+    let locked = loop {
+        // From a new place each time, with the right password but no cookie that is good.
+        let stranger = places.next().expect("a few hundred guesses are too many for one name");
+        let owner = attempt([192, 0, 2, stranger], PASSWORD, &forged).await;
+        if owner.status != StatusCode::OK {
+            break owner;
+        }
+        for _ in 0..10 {
+            attempt([192, 0, 2, stranger], "guess", "").await;
+        }
+    };
+    assert_eq!(locked.status, StatusCode::TOO_MANY_REQUESTS);
+    assert!(places.start > 4, "a few strangers lock nobody out: {}", places.start);
+    let again = attempt([192, 0, 2, 201], PASSWORD, &known).await;
+    assert_eq!(again.status, StatusCode::OK);
+    assert!(cookies(&again).iter().any(|cookie| cookie.starts_with("sluice_known=")));
+    for _ in 0..10 {
+        assert_eq!(attempt([192, 0, 2, 202], "guess", &known).await.status, StatusCode::UNAUTHORIZED);
+    }
+    let stolen = attempt([192, 0, 2, 203], "guess", &known).await;
+    assert_eq!(stolen.status, StatusCode::TOO_MANY_REQUESTS);
+}
+
+#[tokio::test]
 async fn a_name_longer_than_any_is_refused_before_it_is_remembered() {
     let (hub, _ours) = TestHub::with_tenant().await;
     let body = json!({ "user": "x".repeat(100_000), "password": "guess" });

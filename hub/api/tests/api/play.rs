@@ -65,6 +65,19 @@ async fn a_play_is_granted_with_all_that_opens_it() {
 }
 
 #[tokio::test]
+async fn a_play_is_one_commit_however_many_cameras_it_asks_for() {
+    let (hub, ours) = TestHub::with_tenant().await;
+    let (gate, yard) = (hub.camera(&ours, "gate").await, hub.camera(&ours, "yard").await);
+    let before = hub.store.commits();
+    for _ in 0..10 {
+        hub.play(As::Token(&ours.token), &[&gate, &yard, &gate]).await;
+    }
+    // What a busy hub writes beside it may add one or two; a second commit for each play would add ten.
+    let commits = hub.store.commits() - before;
+    assert!((10..15).contains(&commits), "{commits} commits for ten plays");
+}
+
+#[tokio::test]
 async fn texts_are_told_in_the_callers_language() {
     let (hub, ours) = TestHub::with_tenant().await;
     let camera = hub.camera(&ours, "gate").await;

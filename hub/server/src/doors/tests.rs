@@ -94,7 +94,7 @@ async fn callers_who_never_end_their_request_are_closed_and_others_are_served_me
 }
 
 #[tokio::test]
-async fn connections_beyond_the_limit_are_closed_at_the_door_and_seats_come_free() {
+async fn connections_beyond_the_limit_are_closed_at_the_door_until_others_end() {
     let limits = Limits { connections: 3, head: Duration::from_secs(60) };
     let bench = bench(limits).await;
     let mut held = Vec::new();

@@ -3,6 +3,17 @@ use std::time::Duration;
 use super::*;
 use crate::testing::{Bench, bench};
 
+fn audited(bench: &Bench) -> AuditEntry {
+    AuditEntry {
+        tenant: bench.ours,
+        actor: "tok_1".into(),
+        action: "play".into(),
+        target: "cam_1".into(),
+        outcome: "ok".into(),
+        detail: serde_json::json!({}),
+    }
+}
+
 fn session(bench: &Bench) -> NewPlaySession {
     let now = bench.store.now();
     NewPlaySession {
@@ -28,7 +39,9 @@ async fn a_session_goes_from_given_to_ended_and_never_back() {
     let bench = bench().await;
     let store = &bench.store;
     let (one, other) = (session(&bench), session(&bench));
-    store.create_play_sessions(vec![one.clone(), other.clone()]).await.unwrap();
+    let before = store.commits();
+    store.record_play(vec![one.clone(), other.clone()], vec![audited(&bench)]).await.unwrap();
+    assert_eq!(store.commits() - before, 1, "sessions and their audit are one commit");
     assert!(store.play_session_started(one.id).await.unwrap());
     assert!(!store.play_session_started(one.id).await.unwrap());
     assert!(store.play_session_connected(one.id).await.unwrap());
@@ -52,7 +65,7 @@ async fn a_session_goes_from_given_to_ended_and_never_back() {
 async fn one_bad_session_refuses_the_whole_request() {
     let bench = bench().await;
     let one = session(&bench);
-    let refused = bench.store.create_play_sessions(vec![one.clone(), one]).await;
+    let refused = bench.store.record_play(vec![one.clone(), one], vec![audited(&bench)]).await;
     assert!(matches!(refused, Err(StoreError::Exists)));
     assert!(bench.store.all_active_play_sessions().await.unwrap().is_empty());
 }
@@ -61,7 +74,7 @@ async fn one_bad_session_refuses_the_whole_request() {
 async fn ended_sessions_are_forgotten_after_a_month() {
     let bench = bench().await;
     let (old, new) = (session(&bench), session(&bench));
-    bench.store.create_play_sessions(vec![old.clone(), new.clone()]).await.unwrap();
+    bench.store.record_play(vec![old.clone(), new.clone()], Vec::new()).await.unwrap();
     bench.store.end_all_play_sessions("closed".into()).await.unwrap();
     let age = "UPDATE play_sessions SET ended_at = ended_at - 31 * 86400000 WHERE session_id = ?1";
     bench.raw().execute(age, [old.id.to_string()]).unwrap();

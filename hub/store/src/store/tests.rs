@@ -153,6 +153,8 @@ async fn an_api_token_is_found_by_its_hash_until_it_ends() {
     assert!(matches!(store.create_api_token(tenant, new(1, None)).await, Err(StoreError::Exists)));
     assert_eq!(store.api_token_by_hash([1; 32]).await.unwrap(), Some(token.clone()));
     assert_eq!(store.api_token_by_hash([2; 32]).await.unwrap(), None);
+    assert_eq!(store.api_token(tenant, token.id).await.unwrap(), Some(token.clone()));
+    assert_eq!(store.api_token(bench.theirs, token.id).await.unwrap(), None);
 
     store.touch_api_token(token.id).await.unwrap();
     let page = store.api_tokens(tenant, PageOf::first(1)).await.unwrap();

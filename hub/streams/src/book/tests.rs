@@ -205,23 +205,23 @@ fn a_session_goes_on_by_a_protocol_it_was_granted_for_and_by_no_other() {
 }
 
 #[test]
-fn a_seat_is_held_until_the_session_ends() {
+fn a_session_over_http_1_counts_until_it_ends() {
     let mut bench = Bench::new();
-    let seats = Seats { tenant: bench.tenant, credential: "tok_a".into(), origin: None };
-    let other = Seats { origin: Some("https://a.example".into()), ..seats.clone() };
+    let group = H1Group { tenant: bench.tenant, credential: "tok_a".into(), origin: None };
+    let other = H1Group { origin: Some("https://a.example".into()), ..group.clone() };
     let mut ids = Vec::new();
     for _ in 0..3 {
         let view = bench.view("tok_a", "play_1");
         ids.push(view.id);
-        let terms = Terms { seat: Some(seats.clone()), ..Terms::default() };
+        let terms = Terms { h1: Some(group.clone()), ..Terms::default() };
         bench.book.grant(bench.at(0), view, terms);
     }
-    assert_eq!((bench.book.seats_taken(&seats), bench.book.seats_taken(&other)), (3, 0));
+    assert_eq!((bench.book.h1_sessions(&group), bench.book.h1_sessions(&other)), (3, 0));
     bench.book.ended(bench.at(1), ids[0], EndReason::Closed);
     bench.book.ended(bench.at(1), ids[0], EndReason::Closed);
-    assert_eq!(bench.book.seats_taken(&seats), 2);
+    assert_eq!(bench.book.h1_sessions(&group), 2);
     bench.book.end_all(bench.at(2), Ending::Revoked, |_| true);
-    assert_eq!((bench.book.seats_taken(&seats), bench.book.seated.len()), (0, 0));
+    assert_eq!((bench.book.h1_sessions(&group), bench.book.h1_sessions.len()), (0, 0));
 }
 
 #[test]

@@ -85,9 +85,20 @@ impl Viewer {
 
     /// Whether it would hear this codec by this protocol.
     pub(super) fn hears(&self, audio: &str, protocol: Protocol) -> bool {
-        let carried = if protocol == Protocol::Webrtc { &WEBRTC_AUDIO[..] } else { &HLS_AUDIO[..] };
-        let told = self.tells(&WEBRTC_AUDIO) || self.tells(&HLS_AUDIO);
-        carried.contains(&audio) && (!told || self.decodes(audio, protocol))
+        if protocol == Protocol::Webrtc {
+            return WEBRTC_AUDIO.contains(&audio) && self.hears_in(audio, protocol, &WEBRTC_AUDIO);
+        }
+        match audio {
+            // G.711 goes into segments as FLAC, without loss.
+            "pcmu" | "pcma" => self.hears_in("flac", protocol, &["flac"]),
+            "aac" | "opus" => self.hears_in(audio, protocol, &["aac", "opus"]),
+            _ => false,
+        }
+    }
+
+    /// Whether it decodes this codec there; taken for granted while it says nothing of its `kind`.
+    fn hears_in(&self, codec: &str, protocol: Protocol, kind: &[&str]) -> bool {
+        !self.tells(kind) || self.decodes(codec, protocol)
     }
 
     /// Whether it decodes any codec that cameras of this hub send, anywhere.
@@ -151,5 +162,3 @@ pub fn carriers(offered: &Offered) -> Vec<Protocol> {
 
 /// What a WebRTC session carries of what cameras send (RFC 7874 §3 asks browsers for all three).
 const WEBRTC_AUDIO: [&str; 3] = ["opus", "pcmu", "pcma"];
-/// What fMP4 segments carry of what cameras send.
-const HLS_AUDIO: [&str; 2] = ["aac", "opus"];

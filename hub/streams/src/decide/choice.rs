@@ -1,7 +1,7 @@
 //! Which protocol and which stream, together: a stream plays by one protocol and not by another.
 
 use super::{
-    H1_SEATS, Http, Inputs, LatencyClass, Offered, Protocol, ProtocolWish, Udp,
+    H1_MOST, Http, Inputs, LatencyClass, Offered, Protocol, ProtocolWish, Udp,
     carry::{Fault, Video},
     tier::{best, considered},
 };
@@ -33,7 +33,7 @@ pub(super) fn choose<'a>(inputs: &Inputs<'a>) -> Result<Choice<'a>, Refusal> {
     let order = order(inputs, &streams)?;
     let mut skipped = Vec::new();
     for (at, protocol) in order.protocols.iter().copied().enumerate() {
-        if protocol == Protocol::LlHls && !has_seat(inputs) {
+        if protocol == Protocol::LlHls && !has_room(inputs) {
             skipped.push(Why::LlHlsLimit);
             continue;
         }
@@ -100,8 +100,8 @@ fn wants_hls_for_sound(inputs: &Inputs<'_>, streams: &[&Offered]) -> bool {
     inputs.viewer.audio && !heard(Protocol::Webrtc) && heard(Protocol::LlHls)
 }
 
-fn has_seat(inputs: &Inputs<'_>) -> bool {
-    inputs.viewer.http != Http::H1 || inputs.h1_seats_taken < H1_SEATS
+fn has_room(inputs: &Inputs<'_>) -> bool {
+    inputs.viewer.http != Http::H1 || inputs.h1_sessions < H1_MOST
 }
 
 /// Why no stream plays by a protocol that would have been taken.
@@ -128,14 +128,14 @@ fn of_the_codecs(inputs: &Inputs<'_>, protocol: Protocol, offered: &Offered) -> 
     why
 }
 
-/// What else plays the same stream. Over HTTP/1.1 a fallback to LL-HLS takes a seat as if it were used: all tiles of
+/// What else plays the same stream. Over HTTP/1.1 a fallback to LL-HLS counts as if it were used: all tiles of
 /// a wall fall back together.
 fn fallbacks(inputs: &Inputs<'_>, chosen: Protocol, offered: &Offered) -> Vec<Protocol> {
     let other = |protocol: &Protocol| {
         *protocol != chosen
             && offered.fault(*protocol, inputs.viewer).is_none()
             && (*protocol != Protocol::Webrtc || inputs.viewer.udp != Udp::Blocked)
-            && (*protocol != Protocol::LlHls || has_seat(inputs))
+            && (*protocol != Protocol::LlHls || has_room(inputs))
     };
     Protocol::ALL.into_iter().filter(other).collect()
 }
@@ -145,7 +145,7 @@ fn refused(inputs: &Inputs<'_>, streams: &[&Offered], order: &Order, skipped: &[
         protocols.iter().any(|protocol| offered.fault(*protocol, inputs.viewer).is_none())
     };
     if skipped.contains(&Why::LlHlsLimit) && streams.iter().any(|offered| plays(offered, &order.protocols)) {
-        return Refusal::about(RefusalCode::LlHlsLimit, H1_SEATS.to_string());
+        return Refusal::about(RefusalCode::LlHlsLimit, H1_MOST.to_string());
     }
     if !inputs.viewer.shows_something() {
         return Refusal::new(RefusalCode::ViewerCodec);

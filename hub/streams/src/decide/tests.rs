@@ -35,9 +35,9 @@ fn two_tiers() -> Camera {
     camera(vec![offered(Tier::Main, 1_080), offered(Tier::Sub, 360)])
 }
 
-fn decided(camera: &Camera, wish: Wish, viewer: &Viewer, seats: usize) -> Result<Decision, Refusal> {
+fn decided(camera: &Camera, wish: Wish, viewer: &Viewer, held: usize) -> Result<Decision, Refusal> {
     let node = Some(NodeId::from_uuid(camera.id.uuid()));
-    decide(&Inputs { wish, camera, viewer, node, h1_seats_taken: seats })
+    decide(&Inputs { wish, camera, viewer, node, h1_sessions: held })
 }
 
 fn ask(camera: &Camera, wish: Wish) -> Result<Decision, RefusalCode> {
@@ -168,8 +168,8 @@ fn each_branch_of_the_protocol_has_its_reason() {
             &[LlHls, Hls],
         ),
     ];
-    for (name, viewer, wish, offered, seats, protocol, why, fallbacks) in rows {
-        let decision = decided(&camera(vec![offered.clone()]), wish, viewer, seats).expect(name);
+    for (name, viewer, wish, offered, held, protocol, why, fallbacks) in rows {
+        let decision = decided(&camera(vec![offered.clone()]), wish, viewer, held).expect(name);
         assert_eq!((decision.protocol, &decision.fallbacks[..]), (protocol, fallbacks), "{name}");
         assert_eq!(&decision.why[..why.len()], why, "{name}");
         assert!(decision.why.contains(&Why::TierOnlyOne), "{name}: {:?}", decision.why);
@@ -188,9 +188,11 @@ fn each_branch_of_the_protocol_has_its_reason() {
     assert_eq!((protocol, why.contains(&Why::AudioNotCarried)), (Webrtc, false), "no sound was asked for");
     let (protocol, why) = decide(&loud, &with_sound("G726-32"));
     assert_eq!((protocol, why.contains(&Why::AudioNotCarried)), (Webrtc, true), "nothing carries it");
-    let silent = Offered { audio: Some("PCMA".into()), ..reordered };
-    let (protocol, why) = decide(&loud, &silent);
-    assert_eq!((protocol, why.contains(&Why::AudioNotCarried)), (LlHls, true));
+    let telephone = Offered { audio: Some("PCMA".into()), ..reordered };
+    let (protocol, why) = decide(&loud, &telephone);
+    assert_eq!((protocol, why.contains(&Why::AudioNotCarried)), (LlHls, false), "as FLAC");
+    let deaf = Viewer { audio: true, ..decodes(&["h264", "webrtc:flac"]) };
+    assert!(decide(&deaf, &telephone).1.contains(&Why::AudioNotCarried));
     let (protocol, why) = decide(&decodes(&["h264", "mse:h265"]), &hevc);
     assert_eq!((protocol, why[0], why.contains(&Why::H265Decoded)), (LlHls, Why::CodecNeedsHls, true));
     let blocked = Viewer { udp: Udp::Blocked, ..decodes(&["h264", "webrtc:h265"]) };
@@ -300,7 +302,7 @@ fn a_viewer_without_any_codec_of_ours_is_told_so() {
 fn without_a_node_nothing_is_promised() {
     let (camera, viewer) = (two_tiers(), Viewer::default());
     let inputs =
-        Inputs { wish: Wish::default(), camera: &camera, viewer: &viewer, node: None, h1_seats_taken: 0 };
+        Inputs { wish: Wish::default(), camera: &camera, viewer: &viewer, node: None, h1_sessions: 0 };
     assert_eq!(decide(&inputs).unwrap_err().code, RefusalCode::NodeUnavailable);
 }
 
@@ -334,9 +336,9 @@ fn every_case(mut look: impl FnMut(&Camera, Wish, &Viewer, usize)) {
     let sounds = [None, Some("PCMA"), Some("MPEG4-GENERIC"), Some("G726-32")];
     let streams = CODECS.into_iter().flat_map(|codec| [(codec, false), (codec, true)]);
     let streams = streams.flat_map(|(codec, b_frames)| sounds.map(|sound| (codec, b_frames, sound)));
-    let networks = [Udp::Open, Udp::Blocked].into_iter().flat_map(|udp| {
-        [(Http::H1, 0), (Http::H1, 4), (Http::H2, 4)].map(|(http, seats)| (udp, http, seats))
-    });
+    let networks = [Udp::Open, Udp::Blocked]
+        .into_iter()
+        .flat_map(|udp| [(Http::H1, 0), (Http::H1, 4), (Http::H2, 4)].map(|(http, held)| (udp, http, held)));
     let networks: Vec<_> = networks.flat_map(|network| [(network, false), (network, true)]).collect();
     let classes = [LatencyClass::Interactive, LatencyClass::NearLive, LatencyClass::Broadcast];
     for (codec, b_frames, sound) in streams {
@@ -345,13 +347,13 @@ fn every_case(mut look: impl FnMut(&Camera, Wish, &Viewer, usize)) {
         for pin in pins {
             camera.pinned_protocol = pin;
             for program in programs {
-                for ((udp, http, seats), audio) in networks.iter().copied() {
+                for ((udp, http, held), audio) in networks.iter().copied() {
                     let viewer = Viewer { udp, http, audio, ..decodes(program) };
                     for (protocol, latency_class) in
                         WISHES.into_iter().flat_map(|wish| classes.map(|class| (wish, class)))
                     {
                         let wish = Wish { protocol, latency_class, ..Wish::default() };
-                        look(&camera, wish, &viewer, seats);
+                        look(&camera, wish, &viewer, held);
                     }
                 }
             }
@@ -362,10 +364,10 @@ fn every_case(mut look: impl FnMut(&Camera, Wish, &Viewer, usize)) {
 #[test]
 fn in_every_case_the_answer_is_the_same_plays_is_explained_and_no_pin_or_wish_is_replaced() {
     let (mut cases, mut granted) = (0, 0);
-    every_case(|camera, wish, viewer, seats| {
+    every_case(|camera, wish, viewer, held| {
         cases += 1;
-        let first = decided(camera, wish, viewer, seats);
-        assert_eq!(first, decided(camera, wish, viewer, seats));
+        let first = decided(camera, wish, viewer, held);
+        assert_eq!(first, decided(camera, wish, viewer, held));
         let stream = &camera.tiers[0];
         let Ok(decision) = first else {
             let refusal = first.unwrap_err();
@@ -392,7 +394,7 @@ fn in_every_case_the_answer_is_the_same_plays_is_explained_and_no_pin_or_wish_is
         for protocol in decision.fallbacks.iter().chain([&decision.protocol]) {
             assert_eq!(stream.fault(*protocol, viewer), None, "{camera:?} {viewer:?}");
             assert!(*protocol != Protocol::Webrtc || !stream.b_frames, "B-frames go over WebRTC");
-            assert!(*protocol != Protocol::LlHls || viewer.http != Http::H1 || seats < H1_SEATS);
+            assert!(*protocol != Protocol::LlHls || viewer.http != Http::H1 || held < H1_MOST);
         }
         assert!(!decision.fallbacks.contains(&decision.protocol) && decision.fallbacks.is_sorted());
         assert!(decision.why.len() >= 3, "protocol, tier and path are explained: {:?}", decision.why);
