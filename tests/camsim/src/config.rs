@@ -55,6 +55,8 @@ pub struct CamsimConfig {
     pub session_timeout: Duration,
     /// A camera answers 453 to a SETUP beyond this many sessions. `None`: no limit.
     pub max_sessions: Option<usize>,
+    /// Whether a session without a TEARDOWN keeps its place for `session_timeout` when its connection ends.
+    pub sessions_linger: bool,
     /// The ONVIF side of these cameras; `None`: they speak RTSP only.
     pub onvif: Option<OnvifConfig>,
     /// How a client of the ONVIF side proves who it is. With [`Auth::None`] nobody is asked.
@@ -91,6 +93,7 @@ impl Default for CamsimConfig {
             password: "camera".to_owned(),
             session_timeout: Duration::from_secs(60),
             max_sessions: None,
+            sessions_linger: false,
             onvif: None,
             onvif_auth: OnvifAuth::Any,
             oddities: Oddities::default(),

@@ -11,6 +11,9 @@ pub enum Fault {
     Drop,
     /// 453 to every SETUP: all its sessions are taken. Running sessions go on.
     RefuseSessions,
+    /// 401 to every DESCRIBE and SETUP, with the right password too, as if that said that all sessions are taken.
+    /// Running sessions go on.
+    Unauthorized,
     /// 503 to every DESCRIBE, SETUP and PLAY. Running sessions go on.
     Unavailable,
     /// Connections close, new ones too at their first request that names this camera.
@@ -52,6 +55,7 @@ impl FromStr for Fault {
             "freeze" => Self::Freeze,
             "drop" => Self::Drop,
             "refuse-453" => Self::RefuseSessions,
+            "refuse-401" => Self::Unauthorized,
             "refuse-503" => Self::Unavailable,
             "offline" => Self::Offline,
             "wrong-password" => Self::Password(hex::encode(sluice_runtime::random_bytes::<16>())),
@@ -71,8 +75,8 @@ impl FromStr for Fault {
 /// The word names no fault.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "a fault is one of stall, freeze, drop, refuse-453, refuse-503, offline, wrong-password, withhold-key-frames, resize, \
-     stutter, ssrc-change, clock-jump[:SECONDS], timestamp-jump[:SECONDS], timestamp-back[:SECONDS], restore"
+    "a fault is one of stall, freeze, drop, refuse-401, refuse-453, refuse-503, offline, wrong-password, \
+     withhold-key-frames, resize, stutter, ssrc-change, clock-jump[:SECONDS], timestamp-jump[:SECONDS], timestamp-back[:SECONDS], restore"
 )]
 pub struct UnknownFault;
 
@@ -82,6 +86,7 @@ pub(crate) struct Faults {
     pub(crate) stalled: bool,
     pub(crate) frozen: bool,
     pub(crate) sessions_refused: bool,
+    pub(crate) unauthorized: bool,
     pub(crate) unavailable: bool,
     pub(crate) offline: bool,
     pub(crate) key_frames_withheld: bool,
@@ -112,6 +117,7 @@ impl Faults {
             Fault::Freeze => self.frozen = true,
             Fault::Drop => self.events.drops += 1,
             Fault::RefuseSessions => self.sessions_refused = true,
+            Fault::Unauthorized => self.unauthorized = true,
             Fault::Unavailable => self.unavailable = true,
             Fault::Offline => {
                 self.offline = true;
@@ -139,6 +145,7 @@ impl Faults {
             (self.stalled, "stall"),
             (self.frozen, "freeze"),
             (self.sessions_refused, "refuse-453"),
+            (self.unauthorized, "refuse-401"),
             (self.unavailable, "refuse-503"),
             (self.offline, "offline"),
             (self.password.is_some(), "wrong-password"),
@@ -163,6 +170,7 @@ mod tests {
         for word in [
             "stall",
             "freeze",
+            "refuse-401",
             "refuse-453",
             "refuse-503",
             "wrong-password",
@@ -175,7 +183,7 @@ mod tests {
             faults.add(word.parse().unwrap());
             assert!(faults.words().contains(&word), "{word}");
         }
-        assert_eq!(faults.words().len(), 10);
+        assert_eq!(faults.words().len(), 11);
         for word in ["ssrc-change", "timestamp-jump", "timestamp-back:10"] {
             faults.add(word.parse().unwrap());
         }

@@ -20,8 +20,8 @@ use tokio::signal::unix::{SignalKind, signal};
 ///
 /// Faults on command, when --control is given:
 ///   curl -X POST http://CONTROL/cameras/1/faults/WORD   (or /cameras/all/...)
-///   WORD: stall, freeze, drop, refuse-453, refuse-503, offline, wrong-password, withhold-key-frames, resize, stutter,
-///   ssrc-change, clock-jump[:SECONDS], timestamp-jump[:SECONDS], timestamp-back[:SECONDS], restore
+///   WORD: stall, freeze, drop, refuse-401, refuse-453, refuse-503, offline, wrong-password, withhold-key-frames, resize,
+///   stutter, ssrc-change, clock-jump[:SECONDS], timestamp-jump[:SECONDS], timestamp-back[:SECONDS], restore
 ///   curl -X PUT http://CONTROL/cameras/1/password -d NEW
 ///   curl -X POST http://CONTROL/cameras/1/key-frame
 ///   curl -X POST http://CONTROL/cameras/1/events/motion-on      (motion, tamper, input; -on, -off)

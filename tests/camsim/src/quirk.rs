@@ -32,6 +32,7 @@ struct Stream {
     fmtp: Option<bool>,
     describe_delay_s: Option<f64>,
     max_sessions: Option<usize>,
+    sessions_linger: Option<bool>,
     #[serde(default)]
     repeats: Vec<Repeat>,
 }
@@ -123,8 +124,8 @@ impl Quirk {
     /// # Errors
     /// When the quirk asks for what cannot be.
     pub fn apply(&self, mut camera: CamsimConfig) -> Result<CamsimConfig, QuirkError> {
-        let Stream { gop_s, mid_gop, sets_in_sdp_only, fmtp, describe_delay_s, max_sessions, repeats } =
-            &self.stream;
+        let Stream { gop_s, mid_gop, sets_in_sdp_only, fmtp, describe_delay_s, .. } = &self.stream;
+        let Stream { max_sessions, sessions_linger, repeats, .. } = &self.stream;
         if let Some(gop_s) = gop_s {
             camera.gop = seconds(*gop_s)?;
         }
@@ -139,6 +140,7 @@ impl Quirk {
             camera.describe_delay = seconds(*delay_s)?;
         }
         camera.max_sessions = max_sessions.or(camera.max_sessions);
+        camera.sessions_linger = sessions_linger.unwrap_or(camera.sessions_linger);
         for Repeat { fault, every_s } in repeats {
             camera.repeats.push((Fault::from_str(fault)?, seconds(*every_s)?));
         }
@@ -176,6 +178,7 @@ const KNOWN: &[(&str, &str)] = known!(
     "media2-missing",
     "clock-a-day-off",
     "two-sessions",
+    "sessions-linger",
     "key-frame-on-request",
     "parameter-sets-in-sdp-only",
     "sdp-without-fmtp",

@@ -109,6 +109,15 @@ impl Connection {
                 watched.camera.counters.timeouts.count();
             }
             tracing::debug!(reason = %sluice_fault::chain(&end), "a connection has ended");
+            // Who was silent has had that time already.
+            if self.conversation.lingers() && !matches!(end, End::Silent) {
+                let Self { conversation, clock, timeout, .. } = self;
+                tokio::select! { biased;
+                    () = shutdown.requested() => {}
+                    () = clock.sleep(timeout) => {}
+                }
+                drop(conversation);
+            }
         }
     }
 

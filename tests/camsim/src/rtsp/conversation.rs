@@ -104,6 +104,11 @@ impl Conversation {
         self.session.is_some()
     }
 
+    /// Whether the session keeps its place behind a connection that has ended.
+    pub(super) fn lingers(&self) -> bool {
+        self.session.as_ref().is_some_and(|session| session.camera.config.sessions_linger)
+    }
+
     /// Answers one request.
     pub(super) fn handle(&mut self, request: &Request<Vec<u8>>) -> Answer {
         let target = self.target(request);
@@ -140,6 +145,10 @@ impl Conversation {
         if let Some(asked) = self.authenticate(request, camera) {
             return asked;
         }
+        let begins = matches!(request.method(), Method::Describe | Method::Setup);
+        if begins && camera.faults.borrow().unauthorized {
+            return self.challenge(camera, false);
+        }
         if camera.faults.borrow().unavailable && !is_upkeep(request.method()) {
             return status(StatusCode::ServiceUnavailable);
         }
@@ -168,8 +177,12 @@ impl Conversation {
         if verdict == Verdict::Wrong {
             camera.counters.auth_failures.count();
         }
-        let challenge = auth::challenge(config.auth, nonce, verdict == Verdict::Stale);
-        Some(reply(builder(StatusCode::Unauthorized).header(WWW_AUTHENTICATE, challenge)))
+        Some(self.challenge(camera, verdict == Verdict::Stale))
+    }
+
+    fn challenge(&self, camera: &CameraState, stale: bool) -> Reply {
+        let challenge = auth::challenge(camera.config.auth, &self.chance.nonce, stale);
+        reply(builder(StatusCode::Unauthorized).header(WWW_AUTHENTICATE, challenge))
     }
 
     fn set_up(&mut self, request: &Request<Vec<u8>>, target: Target) -> Reply {

@@ -168,6 +168,9 @@ fn a_camera_with_faults_refuses_as_told() {
     fault(Fault::Unavailable);
     assert_eq!(code(&mut second, SETUP), 503);
     fault(Fault::Restore);
+    fault(Fault::Unauthorized);
+    assert_eq!(code(&mut second, SETUP), 401, "though nobody has to say who he is");
+    fault(Fault::Restore);
     assert_eq!(code(&mut second, SETUP), 200);
     assert_eq!(site.cameras[0].counters.read().refusals, 3);
     fault(Fault::Offline);

@@ -7,7 +7,7 @@ use sluice_camsim::{Auth, Camsim, CamsimConfig, Quirk, Tier};
 use sluice_runtime::Clock;
 
 use super::{described, device, session};
-use crate::support::{Client, Rtp, camsim, is_key};
+use crate::support::{Client, Rtp, camsim, eventually, is_key};
 
 async fn odd(name: &str) -> Camsim {
     let quirk = Quirk::known(name).expect(name).unwrap();
@@ -72,6 +72,26 @@ async fn the_third_session_is_refused() {
         assert_eq!(client.ask("SETUP", setup).await.0, wanted);
         clients.push(client);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_was_not_torn_down_keeps_its_place_until_it_times_out() {
+    let quirk = Quirk::known("sessions-linger").unwrap().unwrap();
+    let session_timeout = Duration::from_secs(2);
+    let base = CamsimConfig { auth: Auth::None, main: None, session_timeout, ..device() };
+    let camsim = camsim(quirk.apply(base).unwrap()).await;
+    let setup = "Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n";
+    for _ in 0..2 {
+        Client::connect(&camsim).await.set_up(setup).await;
+    }
+    let mut third = Client::connect(&camsim).await;
+    assert_eq!(third.ask("SETUP", setup).await.0, 453, "both connections have ended");
+    let camera = camsim.camera(1);
+    eventually("the places are free", || async { camera.counts().sessions_open == 0 }).await;
+    let mut polite = Client::connect(&camsim).await;
+    polite.set_up(setup).await;
+    assert_eq!(polite.ask("TEARDOWN", "").await.0, 200);
+    assert_eq!(camera.counts().sessions_open, 0, "at once");
 }
 
 #[tokio::test(flavor = "multi_thread")]
