@@ -139,7 +139,7 @@ impl Grid {
         let interval = self.step(interval);
         let wanted = if late > tolerance {
             interval + late
-        } else if late < -tolerance {
+        } else if late < -2 * tolerance {
             interval * 3 / 4
         } else {
             interval + (late / 8).clamp(-interval * 9 / 100, interval / 25)
