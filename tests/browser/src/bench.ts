@@ -2,6 +2,7 @@ import path from "node:path";
 import { parseArgs } from "node:util";
 import { latency } from "./bench/latency.ts";
 import { hlsColdStarts, hlsLatency, hlsStarts } from "./bench/llhls.ts";
+import { soundAndPicture } from "./bench/sync.ts";
 import { coldStarts, warmStarts } from "./bench/starts.ts";
 import { write, type Row } from "./bench/table.ts";
 import { chromiumIsInstalled } from "./harness/browser.ts";
@@ -29,6 +30,7 @@ const sections: readonly (readonly [name: string, measure: () => Promise<Row[]>]
   ...[1, 2, 4].map((gop) => [`LL-HLS latency at GOP ${gop} s`, () => hlsLatency(gop, pick(20, 5), pick(5, 1))] as const),
   ...[1, 2, 4].map((gop) => [`LL-HLS starts at GOP ${gop} s over a round trip`, () => hlsStarts(gop, pick(8, 2), ROUND_TRIP_MS)] as const),
   ...[1, 2, 4].map((gop) => [`LL-HLS latency at GOP ${gop} s over a round trip`, () => hlsLatency(gop, pick(10, 5), pick(5, 1), ROUND_TRIP_MS)] as const),
+  ...([["pcma", "webrtc"], ["opus", "webrtc"], ["aac", "ll-hls"]] as const).map(([codec, protocol]) => [`sound and picture, ${codec} by ${protocol}`, () => soundAndPicture(codec, protocol, pick(20, 6))] as const),
 ];
 
 const rows: Row[] = [];

@@ -10,7 +10,7 @@ export type AddCamera = {
   readonly pins?: PinsNow;
   readonly site_id: string;
   readonly source: Source;
-  /** The device that pulls it. */
+  /** The device that pulls it; `node` for a camera beside the hub, which its media node pulls itself. */
   readonly via: string;
   /** Which tiers are pulled while nobody watches: `all`, `sub` (the default), `main` or `none`. */
   readonly warm?: string | null;
@@ -235,7 +235,7 @@ export type PlayNetwork = {
 export type PlayViewer = {
   /** Whether sound is wanted: a codec that WebRTC does not carry then speaks for LL-HLS. */
   readonly audio?: boolean;
-  /** Codecs it decodes: `h264`, `h265`, `opus`, `pcmu`, `pcma`, `aac`. The bare name says everywhere; `webrtc:h265` or `mse:h264` say only there (`mse` stands for HLS however it is played). Absent or empty if it does not say: then H.264 everywhere. Names that are not known say nothing. */
+  /** Codecs it decodes: `h264`, `h265`, `opus`, `pcmu`, `pcma`, `aac`, `flac` (G.711 comes so by HLS; taken for granted where it is not named). The bare name says everywhere; `webrtc:h265` or `mse:h264` say only there (`mse` stands for HLS however it is played). Absent or empty if it does not say: then H.264 everywhere. Names that are not known say nothing. */
   readonly codecs?: readonly string[];
   /** What it knows of its network. */
   readonly network?: PlayNetwork;
@@ -310,7 +310,7 @@ export type SiteNow = {
 
 /** Where a camera's pictures come from: RTSP now. `onvif`, `http_file`, `http_audio`, `publish_srt`, `publish_rtmp` and `publish_whip` are reserved. */
 export type Source = {
-  /** Sealed to the device at once; never shown again. */
+  /** Sealed to the device or the node at once; never shown again. */
   readonly password?: string | null;
   /** One to three streams. */
   readonly tiers?: readonly SourceTier[];

@@ -3,6 +3,7 @@ import type { ErrorData } from "hls.js";
 import { mediaSource } from "./codecs.ts";
 import type { Connection, Decoded, End, Line, Stamp } from "./engine.ts";
 import { hlsSettings } from "./hls_settings.ts";
+import { Pace } from "./pace.ts";
 import { problemIn } from "./problem.ts";
 import type { Reason } from "./session.ts";
 
@@ -11,6 +12,7 @@ const OVER: ReadonlySet<number> = new Set([401, 403, 404, 410]);
 /** The node holds requests back while a camera is silent; as long as it does so it is taken for alive. In ms. */
 const HELD_FOR_MS = 12_000;
 const LIFE_EVERY_MS = 1_000;
+const PACE_EVERY_MS = 100;
 /** A first request that is held this long is in the hands of a node that waits for the camera, ms. */
 const ACCEPTED_AFTER_MS = 2_000;
 /** A decoder that trips again within this of its last fall is not picked up again, ms. */
@@ -57,12 +59,13 @@ export class HlsConnection implements Connection {
   #recoveredAt = -Infinity;
   #jumpedAt = performance.now();
   #seen: { readonly frames: number; readonly at: number } | undefined;
-  readonly #ticker: ReturnType<typeof setInterval>;
+  readonly #pace = new Pace();
+  readonly #tickers: readonly ReturnType<typeof setInterval>[];
 
   constructor(line: Line) {
     this.#line = line;
     this.#sound = line.sound;
-    this.#ticker = setInterval(() => { this.#tick(); }, LIFE_EVERY_MS);
+    this.#tickers = [setInterval(() => { this.#tick(); }, LIFE_EVERY_MS), setInterval(() => { this.#keepNear(); }, PACE_EVERY_MS)];
     loadHls().then((Hls) => { this.#start(Hls); }, () => { this.#down({ reason: NOT_LOADED, after: "again" }); });
   }
 
@@ -101,6 +104,7 @@ export class HlsConnection implements Connection {
   }
 
   letGo(): void {
+    this.#line.video.playbackRate = 1;
     this.#hls?.destroy();
     this.#hls = undefined;
   }
@@ -108,7 +112,7 @@ export class HlsConnection implements Connection {
   #end(tell: boolean): void {
     if (this.#closed) return;
     this.#closed = true;
-    clearInterval(this.#ticker);
+    this.#tickers.forEach(clearInterval);
     // Destroying it now would take the last picture away, if it has shown one.
     if (this.#opened) this.#hls?.stopLoad();
     else this.letGo();
@@ -165,19 +169,25 @@ export class HlsConnection implements Connection {
     const silent = performance.now() - this.#answeredAt;
     if (this.#hls && !this.#faltering && silent > ACCEPTED_AFTER_MS) this.#accepted();
     if (this.#up && !this.#faltering && silent < HELD_FOR_MS) this.#line.events.life(false);
-    this.#keepNear();
   }
 
-  /** A tab that slept, or a long loss, leaves the player behind by more than it can catch up by running faster. */
+  /** Runs after the live edge, or jumps: a tab that slept is further behind than running would make good. */
   #keepNear(): void {
     const hls = this.#hls;
     const target = hls?.liveSyncPosition ?? null;
-    if (hls === undefined || target === null || !hls.config.lowLatencyMode) return;
     const { video } = this.#line;
+    if (hls === undefined || target === null || !hls.config.lowLatencyMode || video.readyState === 0 || video.seeking) return;
     const now = performance.now();
-    if (target - video.currentTime < JUMP_ABOVE_S || now - this.#jumpedAt < JUMP_EVERY_MS || video.readyState === 0) return;
-    this.#jumpedAt = now;
-    video.currentTime = target;
+    const behind = target - video.currentTime;
+    if (behind > JUMP_ABOVE_S && now - this.#jumpedAt > JUMP_EVERY_MS) {
+      this.#jumpedAt = now;
+      video.currentTime = target;
+      return;
+    }
+    const { buffered } = video;
+    const left = buffered.length === 0 ? 0 : buffered.end(buffered.length - 1) - video.currentTime;
+    const rate = this.#pace.rate(now, behind, left);
+    if (video.playbackRate !== rate) video.playbackRate = rate;
   }
 
   #failed(Hls: typeof HlsType, data: ErrorData): void {

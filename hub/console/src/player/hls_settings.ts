@@ -22,8 +22,8 @@ export function hlsSettings(lowLatency: boolean): Partial<HlsConfig> {
     lowLatencyMode: lowLatency,
     // fMP4 is handed on as it is, and the console's content policy allows no scripts made on the fly.
     enableWorker: false,
-    // How far behind the live edge to play is the playlist's word (PART-HOLD-BACK); this only brings the player there.
-    maxLiveSyncPlaybackRate: 1.5,
+    // How far behind the live edge to play is the playlist's word (PART-HOLD-BACK); `Pace` brings the player there.
+    maxLiveSyncPlaybackRate: 1,
     // One stall must not cost a whole second for ever.
     liveSyncOnStallIncrease: 0.2,
     liveDurationInfinity: true,

@@ -11,7 +11,7 @@ export class TileMenu {
   /** Opens and closes the panel. */
   readonly button: HTMLButtonElement;
   readonly panel: HTMLElement;
-  readonly #list = h("ul", { class: "tile-why" });
+  readonly #list: HTMLElement;
   readonly #heading: HTMLElement;
   #told = "";
 
@@ -25,7 +25,8 @@ export class TileMenu {
       input.checked = protocol === "auto";
       return h("label", {}, input, h("span", { text: protocol === "auto" ? t("tile.auto") : protocolName(protocol) }));
     });
-    this.#heading = h("h3", { class: "tile-why-title", text: t("tile.why") });
+    this.#heading = h("p", { class: "tile-why-title", id: `why-${id}`, text: t("tile.why") });
+    this.#list = h("ul", { class: "tile-why", "aria-labelledby": `why-${id}` });
     this.panel = h("div", { class: "tile-menu", id: panelId, on: { keydown: (event) => { this.#key(event); } } },
       h("fieldset", {}, h("legend", { text: t("tile.protocol") }), ...choices), this.#heading, this.#list);
     this.panel.hidden = true;

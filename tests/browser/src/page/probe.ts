@@ -18,6 +18,8 @@ export interface Probe {
   record(cameraId: string): void;
   /** The loudest sample of what a camera's element plays within `ms`, 0 to 1; 0 too where it plays no sound at all. */
   peak(cameraId: string, ms: number): Promise<number>;
+  /** When the beeps that a camera's element plays within `ms` begin, unix ms. */
+  beeps(cameraId: string, ms: number): Promise<readonly number[]>;
   /** What was recorded so far. */
   shown(cameraId: string): readonly Shown[];
 }
@@ -39,6 +41,41 @@ function video(cameraId: string): HTMLVideoElement | null {
 
 function clockOf(element: HTMLVideoElement): number | undefined {
   return readVideoClock(element, canvas) ?? undefined;
+}
+
+/** A sample this loud is of a beep. */
+const LOUD = 0.1;
+/** A beep begins after as much silence, ms; they last 100 ms and come once a second. */
+const PAUSE_MS = 300;
+
+/** The newest samples of what an element plays, and when the last of them is heard, ms by the page's clock. */
+interface Heard {
+  readonly samples: Float32Array;
+  readonly endsAt: number;
+  readonly rate: number;
+}
+
+/** Hands over what a camera's element plays, until `ms` are over; nothing where it is muted or has no sound. */
+async function listen(cameraId: string, ms: number, take: (heard: Heard) => void): Promise<void> {
+  const element = video(cameraId);
+  if (element === null || element.muted || element.volume === 0) return;
+  const stream = (element as HTMLVideoElement & { captureStream(): MediaStream }).captureStream();
+  if (stream.getAudioTracks().length === 0) return;
+  const context = new AudioContext();
+  try {
+    const analyser = context.createAnalyser();
+    context.createMediaStreamSource(new MediaStream(stream.getAudioTracks())).connect(analyser);
+    const samples = new Float32Array(analyser.fftSize);
+    for (const until = performance.now() + ms; performance.now() < until;) {
+      analyser.getFloatTimeDomainData(samples);
+      const { contextTime = 0, performanceTime = 0 } = context.getOutputTimestamp();
+      const endsAt = performanceTime > 0 ? performanceTime + (context.currentTime - contextTime) * 1_000 : performance.now();
+      take({ samples, endsAt, rate: context.sampleRate });
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  } finally {
+    await context.close();
+  }
 }
 
 window.probe = {
@@ -68,26 +105,22 @@ window.probe = {
     next();
   },
   async peak(cameraId, ms) {
-    const element = video(cameraId);
-    // What a muted element would play is not heard.
-    if (element === null || element.muted || element.volume === 0) return 0;
-    const stream = (element as HTMLVideoElement & { captureStream(): MediaStream }).captureStream();
-    if (stream.getAudioTracks().length === 0) return 0;
-    const context = new AudioContext();
-    try {
-      const analyser = context.createAnalyser();
-      context.createMediaStreamSource(new MediaStream(stream.getAudioTracks())).connect(analyser);
-      const samples = new Float32Array(analyser.fftSize);
-      let peak = 0;
-      for (const until = performance.now() + ms; performance.now() < until;) {
-        analyser.getFloatTimeDomainData(samples);
-        peak = samples.reduce((most, sample) => Math.max(most, Math.abs(sample)), peak);
-        await new Promise((resolve) => setTimeout(resolve, 20));
-      }
-      return peak;
-    } finally {
-      await context.close();
-    }
+    let peak = 0;
+    await listen(cameraId, ms, ({ samples }) => { peak = samples.reduce((most, sample) => Math.max(most, Math.abs(sample)), peak); });
+    return peak;
+  },
+  async beeps(cameraId, ms) {
+    const begins: number[] = [];
+    let loudUntil = -Infinity;
+    await listen(cameraId, ms, ({ samples, endsAt, rate }) => {
+      samples.forEach((sample, at) => {
+        if (Math.abs(sample) < LOUD) return;
+        const heardAt = endsAt - ((samples.length - at) * 1_000) / rate;
+        if (heardAt > loudUntil + PAUSE_MS) begins.push((window.trueTimeOrigin ?? performance.timeOrigin) + heardAt);
+        loudUntil = Math.max(loudUntil, heardAt);
+      });
+    });
+    return begins;
   },
   shown(cameraId) {
     return recorded.get(cameraId) ?? [];
