@@ -71,18 +71,10 @@ fn moved(call: &Call<'_>, operation: &Element) -> Answer {
             let token = head.keep(now, token, name).ok_or_else(full)?;
             format!("<tptz:PresetToken>{}</tptz:PresetToken>", escape(&token))
         }
-        "GotoPreset" => {
-            let known = head.go_to_preset(now, operation.text_of("PresetToken").unwrap_or_default());
-            if !known {
-                return Err(no_preset());
-            }
-            String::new()
-        }
-        "RemovePreset" => {
-            if !head.forget(operation.text_of("PresetToken").unwrap_or_default()) {
-                return Err(no_preset());
-            }
-            String::new()
+        "GotoPreset" | "RemovePreset" => {
+            let token = operation.text_of("PresetToken").unwrap_or_default();
+            let known = if name == "GotoPreset" { head.go_to_preset(now, token) } else { head.forget(token) };
+            known.then(String::new).ok_or_else(no_preset)?
         }
         "GotoHomePosition" => {
             head.go_to(now, Vector { pan: Some(0.0), tilt: Some(0.0), zoom: Some(0.0) });

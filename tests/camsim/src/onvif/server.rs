@@ -138,46 +138,44 @@ impl Server {
         headers: &HeaderMap,
         body: &[u8],
     ) -> Response {
-        let style = camera.config.oddities.namespaces;
-        let respond = |status: StatusCode, answer: &Answer| {
-            let kind = "application/soap+xml; charset=utf-8";
-            (status, [(CONTENT_TYPE, kind)], envelope(answer, style)).into_response()
-        };
-        let Some(request) = std::str::from_utf8(body).ok().and_then(Request::parse) else {
-            return respond(
-                StatusCode::BAD_REQUEST,
-                &Err(Fault::sender(&["WellFormed"], "this is no envelope")),
-            );
-        };
+        let request = std::str::from_utf8(body).ok().and_then(Request::parse);
         let visitor = Visitor {
             method: "POST",
             authorization: headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()),
-            header: request.header.as_ref(),
+            header: request.as_ref().and_then(|request| request.header.as_ref()),
         };
         let verdict = self.verdict(camera, visitor);
-        if verdict != Verdict::Welcome && !is_open(&request.operation.name) {
-            let refused = Err(Fault::sender(&["NotAuthorized"], "sender not authorized"));
-            if verdict == Verdict::Wrong {
-                camera.counters.auth_failures.count();
-            }
-            // A client that brought no token may try HTTP Digest.
-            let digest = camera.config.onvif_auth != OnvifAuth::WsSecurity
-                && (verdict == Verdict::Asked || visitor.authorization.is_some());
-            if !digest {
-                return respond(StatusCode::BAD_REQUEST, &refused);
-            }
-            let mut response = respond(StatusCode::UNAUTHORIZED, &refused);
-            self.challenge(&mut response, verdict);
-            return response;
+        let open = request.as_ref().is_some_and(|request| is_open(&request.operation.name));
+        // A client that knows it will be challenged keeps its body for the second time, as curl does.
+        let asks = request.is_some() || body.is_empty();
+        if verdict != Verdict::Welcome && asks && !open {
+            return self.refuse(camera, verdict, visitor.authorization.is_some());
         }
-        let call = Call { server: self, camera, service, request: &request };
-        let answer = dispatch(&call).await;
+        let answer = match &request {
+            Some(request) => dispatch(&Call { server: self, camera, service, request }).await,
+            None => Err(Fault::sender(&["WellFormed"], "this is no envelope")),
+        };
         let status = match &answer {
             Ok(_) => StatusCode::OK,
             Err(fault) if fault.code == "Sender" => StatusCode::BAD_REQUEST,
             Err(_) => StatusCode::INTERNAL_SERVER_ERROR,
         };
-        respond(status, &answer)
+        respond(camera, status, &answer)
+    }
+
+    fn refuse(&self, camera: &CameraState, verdict: Verdict, by_digest: bool) -> Response {
+        let refused = Err(Fault::sender(&["NotAuthorized"], "sender not authorized"));
+        if verdict == Verdict::Wrong {
+            camera.counters.auth_failures.count();
+        }
+        // A client that brought no token may try HTTP Digest.
+        let digest = verdict == Verdict::Asked || by_digest;
+        if camera.config.onvif_auth == OnvifAuth::WsSecurity || !digest {
+            return respond(camera, StatusCode::BAD_REQUEST, &refused);
+        }
+        let mut response = respond(camera, StatusCode::UNAUTHORIZED, &refused);
+        self.challenge(&mut response, verdict);
+        response
     }
 
     fn snapshot(&self, camera: &Arc<CameraState>, path: &[&str], headers: &HeaderMap) -> Response {
@@ -216,6 +214,11 @@ impl Server {
             response.headers_mut().insert(WWW_AUTHENTICATE, value);
         }
     }
+}
+
+fn respond(camera: &CameraState, status: StatusCode, answer: &Answer) -> Response {
+    let kind = "application/soap+xml; charset=utf-8";
+    (status, [(CONTENT_TYPE, kind)], envelope(answer, camera.config.oddities.namespaces)).into_response()
 }
 
 /// ONVIF core specification, §5.9.4.3: what a camera tells before it knows its client.

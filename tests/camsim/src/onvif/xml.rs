@@ -55,18 +55,7 @@ impl Element {
                     }
                 }
                 Event::CData(text) => open.last_mut()?.text.push_str(text.as_ref()),
-                Event::GeneralRef(name) => {
-                    let element = open.last_mut()?;
-                    match (name.resolve_char_ref(), name.as_ref()) {
-                        (Ok(Some(letter)), _) => element.text.push(letter),
-                        (_, "amp") => element.text.push('&'),
-                        (_, "lt") => element.text.push('<'),
-                        (_, "gt") => element.text.push('>'),
-                        (_, "quot") => element.text.push('"'),
-                        (_, "apos") => element.text.push('\''),
-                        _ => {}
-                    }
-                }
+                Event::GeneralRef(name) => open.last_mut()?.text.extend(letter(&name)),
                 Event::Eof => return None,
                 _ => {}
             }
@@ -104,6 +93,19 @@ impl Element {
 
     pub(super) fn attribute(&self, name: &str) -> Option<&str> {
         self.attributes.iter().find_map(|(key, value)| (key == name).then_some(value.as_str()))
+    }
+}
+
+/// What stands for a reference; nothing, if it is none of XML's own.
+fn letter(name: &quick_xml::events::BytesRef<'_>) -> Option<char> {
+    match (name.resolve_char_ref(), name.as_ref()) {
+        (Ok(Some(letter)), _) => Some(letter),
+        (_, "amp") => Some('&'),
+        (_, "lt") => Some('<'),
+        (_, "gt") => Some('>'),
+        (_, "quot") => Some('"'),
+        (_, "apos") => Some('\''),
+        _ => None,
     }
 }
 

@@ -196,10 +196,8 @@ fn set(camera: &CameraState, wanted: &Element, version: Version) -> Result<(), F
     }
     tracing::info!(camera = %camera.name, %tier, ?after, "an encoder is set");
     state.set(after);
-    // What a session was told at its beginning is no longer so: cameras end it.
-    if after.tier.codec != before.tier.codec || after.fps != before.fps {
-        camera.faults.send_modify(|faults| faults.add(Mishap::Drop));
-    } else if before.tier.codec.is_loop() {
+    // What a session was told at its beginning is no longer so, or its loop is another: cameras end it.
+    if after.tier.codec != before.tier.codec || after.fps != before.fps || before.tier.codec.is_loop() {
         camera.faults.send_modify(|faults| faults.add(Mishap::Drop));
     }
     Ok(())
@@ -214,16 +212,15 @@ fn changed(before: EncoderSettings, wanted: &Element, version: Version) -> Resul
             .map(|number| number.map(|number| number as u64).ok_or_else(|| refused(name)))
             .transpose()
     };
+    // Elements in Media1, attributes in Media2.
     let (gop, profile) = match version {
-        Version::Media1 => {
-            let profile = wanted.text_of("H264Profile").or_else(|| wanted.text_of("H265Profile"));
-            (number("GovLength")?, profile)
-        }
-        Version::Media2 => {
-            let gop = wanted.attribute("GovLength").map(|gop| gop.parse().map_err(|_| refused("GovLength")));
-            (gop.transpose()?, wanted.attribute("Profile"))
-        }
+        Version::Media1 => (
+            wanted.text_of("GovLength"),
+            wanted.text_of("H264Profile").or_else(|| wanted.text_of("H265Profile")),
+        ),
+        Version::Media2 => (wanted.attribute("GovLength"), wanted.attribute("Profile")),
     };
+    let gop = gop.map(|gop| gop.parse::<u64>().map_err(|_| refused("GovLength"))).transpose()?;
     let codec =
         codec(before.tier.codec, wanted.text_of("Encoding"), profile).ok_or_else(|| refused("Encoding"))?;
     let was_loop = before.tier.codec.is_loop();
