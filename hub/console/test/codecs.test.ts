@@ -19,7 +19,7 @@ test("what both ways decode is told bare, what one does with its name", () => {
 
 test("every name that a camera's sound may have is placed", () => {
   for (const name of ["opus", "OPUS", "Opus"]) assert.deepEqual(audible(name), { webrtc: true, hls: true }, name);
-  for (const name of ["PCMU", "pcma", "ulaw", "alaw", "G711", "G.711"]) assert.deepEqual(audible(name), { webrtc: true, hls: false }, name);
+  for (const name of ["PCMU", "pcma", "ulaw", "alaw", "G711", "G.711"]) assert.deepEqual(audible(name), { webrtc: true, hls: true }, name);
   for (const name of ["mp4a.40.2", "AAC", "MPEG4-GENERIC", "MP4A-LATM"]) assert.deepEqual(audible(name), { webrtc: false, hls: true }, name);
   assert.deepEqual(audible("G726-32"), { webrtc: false, hls: false });
 });
@@ -32,7 +32,7 @@ test("a tile says whether its camera can be heard", () => {
   assert.equal(hearing(camera(null, null), by("webrtc")).kind, "possible");
   assert.equal(hearing(camera("avc1.42c01e", null), by("webrtc")).kind, "none");
   assert.equal(hearing(camera("avc1.42c01e", "pcma"), by("webrtc")).kind, "possible");
-  assert.equal(hearing(camera("avc1.42c01e", "pcma"), by("ll-hls")).kind, "not-here");
+  assert.equal(hearing(camera("avc1.42c01e", "pcma"), by("ll-hls")).kind, "possible");
   assert.equal(hearing(camera("avc1.42c01e", "mp4a.40.2"), by("webrtc")).kind, "possible");
   assert.equal(hearing(camera("avc1.42c01e", "G726-32"), by("hls")).kind, "not-here");
 });

@@ -62,6 +62,7 @@ export interface Audible {
 /** Which protocols carry this sound, by the name its codec has in a camera's answer. */
 export function audible(codec: string): Audible {
   if (/opus/i.test(codec)) return { webrtc: true, hls: true };
-  if (/pcm[ua]|g\.?711|[ua]law/i.test(codec)) return { webrtc: true, hls: false };
+  // HLS carries G.711 as FLAC, which every browser with media sources decodes.
+  if (/pcm[ua]|g\.?711|[ua]law/i.test(codec)) return { webrtc: true, hls: true };
   return { webrtc: false, hls: /mp4a|aac|latm|mpeg4-generic/i.test(codec) };
 }
