@@ -10,5 +10,5 @@ mod viewer;
 
 pub use connection::{Connection, Http, Response};
 pub use crowd::{HlsCrowd, HlsReport, RateReport};
-pub use playlist::{Master, Part, Playlist, Segment};
+pub use playlist::{Master, Part, Playlist, Segment, join};
 pub use viewer::{HlsSeen, PartSeen, follow};

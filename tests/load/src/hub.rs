@@ -77,7 +77,15 @@ impl Hub {
     /// # Errors
     /// When the node refuses, in its words.
     pub async fn whep(&self, grant: &Grant, offer: String) -> Result<(String, String)> {
-        let request = self.http.post(&grant.url).bearer_auth(&grant.token);
+        self.whep_at(&grant.url, &grant.token, offer).await
+    }
+
+    /// [`Hub::whep`] for a grant that came otherwise.
+    ///
+    /// # Errors
+    /// When the node refuses, in its words.
+    pub async fn whep_at(&self, url: &str, token: &str, offer: String) -> Result<(String, String)> {
+        let request = self.http.post(url).bearer_auth(token);
         let response = request
             .header(header::CONTENT_TYPE, "application/sdp")
             .body(offer)

@@ -16,7 +16,7 @@ mod viewer;
 pub use crowd::{Crowd, Used};
 pub use hls::{
     Connection, HlsCrowd, HlsReport, HlsSeen, Http, Master, Part, PartSeen, Playlist, RateReport, Response,
-    Segment, follow,
+    Segment, follow, join,
 };
 pub use hub::{Grant, Hub};
 pub use peer::{Event, Packet, Peer, SenderReport, Wish};

@@ -1,6 +1,8 @@
 //! Scenarios over real programs. They need the binaries: `make test` builds them first.
 
 mod scenarios {
+    mod cache;
+    mod codecs;
     mod herd;
     mod secrets;
     mod silence;

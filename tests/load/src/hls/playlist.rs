@@ -170,7 +170,10 @@ fn attribute<'a>(list: &'a str, name: &str) -> Option<&'a str> {
 }
 
 /// Joins a playlist's URI to the path it was fetched from.
-pub(crate) fn join(base: &str, uri: &str) -> Result<String> {
+///
+/// # Errors
+/// When it lies on another host.
+pub fn join(base: &str, uri: &str) -> Result<String> {
     if uri.starts_with('/') {
         return Ok(uri.to_owned());
     }

@@ -42,7 +42,7 @@ pub(super) async fn metric(url: &str, name: &str) -> Result<f64> {
 }
 
 /// The folder of the built programs: a test lies in `target/<profile>/deps`.
-fn binaries() -> Result<PathBuf> {
+pub(super) fn binaries() -> Result<PathBuf> {
     let test = std::env::current_exe()?;
     let profile =
         test.parent().and_then(|deps| deps.parent()).context("a test lies in target/<profile>/deps")?;
@@ -52,4 +52,9 @@ fn binaries() -> Result<PathBuf> {
         profile.display()
     );
     Ok(profile.to_owned())
+}
+
+/// Tells a person, past what the test harness keeps to itself.
+pub(super) fn say(what: &str) {
+    let _ = std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("{what}\n"));
 }
