@@ -68,3 +68,9 @@ test("the browser's first known language is chosen", () => {
   assert.equal(t("tile.play", { name: "Pátio" }), "Reproduzir Pátio");
   setLanguage("en");
 });
+
+test("while the hub does not answer, what it said of the camera before is not told as the reason", () => {
+  const resting: PlayerState = { kind: "resting", since: 0, retryAt: 11_000, attempt: 1, reason: { code: "hub-unreachable", text: "x" } };
+  const { detail } = tell({ ...scene, player: resting, camera: broken });
+  assert.equal(detail[0], t("reason.hub-unreachable"));
+});

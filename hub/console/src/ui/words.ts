@@ -79,7 +79,8 @@ export function tell(scene: Scene): Telling {
       return frozen(scene, now - player.since);
     case "resting": {
       const wait = Math.max(0, Math.ceil((player.retryAt - now) / 1000));
-      const why = cameraReason(scene.camera);
+      // What was known of the camera is old while the hub does not answer.
+      const why = player.reason.code === "hub-unreachable" ? [] : cameraReason(scene.camera);
       return said("bad", t("state.retrying"), [...(why.length > 0 ? why : [reasonText(player.reason)]), t("tile.retry", { s: wait }), ...last(scene)]);
     }
     case "refused":
