@@ -74,9 +74,9 @@ async fn add(stage: &Stage, sender: &Sender) -> Result<String> {
     let id = added["id"].as_str().context("the id of the added camera")?.to_owned();
     eventually_within(SOON, || async {
         let camera = stage.demo.client.expect(Method::GET, &format!("/cameras/{id}"), None).await?;
-        let (code, reason) = (&camera["state"]["code"], &camera["state"]["reason_code"]);
-        let known = *code == "ready" && !camera["tiers"][0]["codec"].is_null();
-        if known || code == "unsupported-codec" || reason == "unsupported-codec" {
+        let (code, reason) = (&camera["state"]["code"], &camera["state"]["reason"]["code"]);
+        let known = code == "ready" && !camera["tiers"][0]["codec"].is_null();
+        if known || reason == "unsupported-codec" {
             return Ok(());
         }
         bail!("{} is {}", sender.peer.sends(), camera["state"])
