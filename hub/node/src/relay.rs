@@ -19,6 +19,7 @@ mod metrics;
 mod packaging;
 mod prepare;
 mod pump;
+mod reorder;
 mod sessions;
 mod task;
 mod viewers;

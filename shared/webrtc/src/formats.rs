@@ -33,7 +33,7 @@ impl Lines {
     /// Whether a viewer with these lines can be shown, or at least played, what a feed carries.
     pub(crate) fn take(&self, feed: FeedMedia) -> bool {
         match (&self.video, feed.video) {
-            (Some(line), Some(codec)) => line.payload_type(codec).is_some(),
+            (Some(line), Some(codec)) => !feed.reordered && line.payload_type(codec).is_some(),
             _ => feed.audio.is_some_and(|kind| self.audio_type(kind).is_some()),
         }
     }

@@ -35,6 +35,9 @@ pub struct FeedMedia {
     pub video: Option<Codec>,
     /// Its sound, if WebRTC can carry it.
     pub audio: Option<AudioKind>,
+    /// Whether pictures come in another order than they are shown: browsers drop most of such a stream, so nobody is
+    /// sent it.
+    pub reordered: bool,
 }
 
 /// Sound that browsers take as it is.

@@ -61,7 +61,8 @@ impl Negotiator {
         let remote_ufrag = ufrag(&offer).ok_or_else(|| malformed("it has no a=ice-ufrag"))?.to_owned();
         let parsed = SdpOffer::from_sdp_string(&offer).map_err(malformed)?;
         let mut rtc = self.session(now);
-        let answer = rtc.sdp_api().accept_offer(parsed).map_err(malformed)?.to_sdp_string();
+        let answer = rtc.sdp_api().accept_offer(parsed).map_err(malformed)?;
+        let answer = one_stream(&answer.to_sdp_string());
         let lines = lines(&mut rtc, &offer, feed)?;
         let ufrag = rtc.direct_api().local_ice_credentials().ufrag;
         let talks = offer.lines().any(|line| line.starts_with("m=application "));
@@ -159,6 +160,22 @@ fn screen(offer: &str) -> Result<String, OfferError> {
     Ok(kept.flat_map(|line| [line.trim_end(), "\r\n"]).collect())
 }
 
+/// The answer with all its lines in one media stream (RFC 8830 §2): browsers keep only those of one stream in step.
+/// Str0m gives each line a stream of its own.
+fn one_stream(answer: &str) -> String {
+    let named = |line: &str| -> Option<usize> {
+        let at = line.find("msid:").filter(|_| line.starts_with("a=msid:") || line.starts_with("a=ssrc:"))?;
+        Some(at + "msid:".len())
+    };
+    let stream = |line: &str| Some(line[named(line)?..].split(' ').next()?.to_owned());
+    let Some(common) = answer.lines().find_map(stream) else { return answer.to_owned() };
+    let joined = answer.lines().map(|line| match (named(line), stream(line)) {
+        (Some(at), Some(own)) => format!("{}{common}{}\r\n", &line[..at], &line[at + own.len()..]),
+        _ => format!("{line}\r\n"),
+    });
+    joined.collect()
+}
+
 /// The first m-line of each kind that takes what we have. Str0m tells of the lines by an event only when DTLS
 /// stands, so they are found in the offer.
 fn lines(rtc: &mut Rtc, offer: &str, feed: Option<FeedMedia>) -> Result<Lines, OfferError> {
@@ -220,8 +237,9 @@ fn offered_formats(offer: &str) -> String {
 
 /// What a feed is, for words: `H264 with OPUS`.
 fn words(feed: Option<FeedMedia>) -> String {
-    let Some(FeedMedia { video, audio }) = feed else { return "H264 or H265".to_owned() };
-    let names = [video.map(|codec| codec.to_string()), audio.map(|kind| kind.codec.to_string())];
+    let Some(FeedMedia { video, audio, reordered }) = feed else { return "H264 or H265".to_owned() };
+    let order = if reordered { " in B-frame order" } else { "" };
+    let names = [video.map(|codec| format!("{codec}{order}")), audio.map(|kind| kind.codec.to_string())];
     names.into_iter().flatten().collect::<Vec<_>>().join(" with ")
 }
 

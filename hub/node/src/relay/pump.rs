@@ -6,7 +6,7 @@ use sluice_runtime::{Clock, Shutdown};
 use sluice_webrtc::{AudioKind, AudioPacket, Engine, FeedId, FeedMedia};
 use tokio::sync::{Notify, mpsc};
 
-use super::{metrics::RelayMetrics, packaging::Packaging, prepare::Preparer};
+use super::{metrics::RelayMetrics, packaging::Packaging, prepare::Preparer, reorder::Reorder};
 use crate::{
     feed::FeedKey,
     tunnel::{FeedEvent, FeedStream, LineInfo},
@@ -36,6 +36,9 @@ pub(super) struct Progress {
     video: Option<(usize, Preparer)>,
     /// The line of sound that WebRTC carries.
     audio: Option<usize>,
+    /// What the engine was told of the feed.
+    told: Option<FeedMedia>,
+    reorder: Reorder,
     open: bool,
     last_captured_ms: Option<i64>,
 }
@@ -115,12 +118,21 @@ impl Pump {
         progress.audio = audio.map(|track| track.line);
         let video = video.map(|track| track.codec);
         let audio = audio.map(|track| AudioKind { codec: track.codec, clock_rate: track.clock_rate });
-        self.engine.describe(self.id, FeedMedia { video, audio });
+        let told = FeedMedia { video, audio, reordered: false };
+        (progress.told, progress.reorder) = (Some(told), Reorder::default());
+        self.engine.describe(self.id, told);
         self.packaging.started(tracks);
     }
 
     fn deliver(&self, line: usize, unit: &AccessUnit, progress: &mut Progress) {
         if let Some((_, preparer)) = progress.video.as_mut().filter(|(video, _)| *video == line) {
+            if let Some(told) = progress.told.filter(|_| progress.reorder.look(unit)) {
+                tracing::info!(camera.id = %self.feed.camera, tier = %self.feed.tier, "B-frames: not by WebRTC");
+                self.engine.describe(self.id, FeedMedia { reordered: true, ..told });
+            }
+            if progress.reorder.found() {
+                return;
+            }
             match preparer.frame(unit) {
                 Ok(frame) => self.engine.push(self.id, Arc::new(frame)),
                 Err(_) => {

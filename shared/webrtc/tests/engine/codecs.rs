@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use sluice_load::{Event, Packet, Peer, Transport, Wish};
 use sluice_media::Codec;
-use sluice_webrtc::{EndReason, EngineEvent, OfferError, SessionKey};
+use sluice_webrtc::{EndReason, EngineEvent, FeedMedia, OfferError, SessionKey};
 
 use crate::stage::{FEED, LOOPBACK, OPUS, PATIENCE, PCMA, Stage, media, number, packets_until};
 
@@ -180,5 +180,32 @@ async fn the_same_description_again_changes_nothing() {
     stage.engine.describe(FEED, h264);
     let last = stage.push(false, 2);
     packets_until(&mut peer, last).await;
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn nobody_is_sent_pictures_in_another_order_than_they_are_shown() {
+    let mut stage = Stage::new();
+    let _watching = stage.join(1, Transport::Udp).await;
+    stage.engine.describe(FEED, FeedMedia { reordered: true, ..media(Some(Codec::H264), None) });
+    assert_eq!(ended(&mut stage, 1).await, EndReason::CodecUnsupported);
+    let (_, offer) = Peer::offer(stage.clock, Transport::Udp, LOOPBACK).await.unwrap();
+    let refused = stage.engine.open(SessionKey(2), FEED, offer).await.unwrap_err();
+    assert!(refused.to_string().contains("H264 in B-frame order"), "{refused}");
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn sound_and_pictures_are_of_one_stream() {
+    let stage = Stage::new();
+    stage.engine.describe(FEED, media(Some(Codec::H264), Some(OPUS)));
+    let answer = stage.engine.open(SessionKey(1), FEED, CHROMIUM.to_owned()).await.unwrap();
+    let streams: Vec<&str> = answer.sdp.lines().filter_map(|line| line.split("msid:").nth(1)).collect();
+    let of = |named: &&str| named.split(' ').next().map(str::to_owned);
+    assert!(streams.len() >= 4, "a line each, and one for its source: {streams:?}");
+    assert!(streams.iter().all(|named| of(named) == of(&streams[0])), "{streams:?}");
+    let tracks: std::collections::BTreeSet<_> =
+        streams.iter().filter_map(|named| named.split(' ').nth(1)).collect();
+    assert_eq!(tracks.len(), 2, "and still two tracks: {streams:?}");
     stage.end().await;
 }

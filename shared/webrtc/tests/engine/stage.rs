@@ -131,7 +131,7 @@ pub(crate) const OPUS: AudioKind = AudioKind { codec: Codec::Opus, clock_rate: 4
 pub(crate) const PCMA: AudioKind = AudioKind { codec: Codec::Pcma, clock_rate: 8_000 };
 
 pub(crate) fn media(video: Option<Codec>, audio: Option<AudioKind>) -> FeedMedia {
-    FeedMedia { video, audio }
+    FeedMedia { video, audio, reordered: false }
 }
 
 pub(crate) fn frame(number: i64, key: bool, packets: usize, epoch_ms: i64) -> Frame {

@@ -94,13 +94,15 @@ impl Cache {
     }
 
     async fn viewer(&self, stage: &Stage) -> Result<Viewer> {
-        let wish = json!({ "cameras": [{ "id": stage.demo.file.cameras[0], "protocol": "ll-hls", "tier": "sub" }] });
+        let wish =
+            json!({ "cameras": [{ "id": stage.demo.file.cameras[0], "protocol": "ll-hls", "tier": "sub" }] });
         let answer = stage.demo.client.expect(Method::POST, "/play", Some(&wish)).await?;
         let item = &answer["items"][0];
         let text = |name: &str| item[name].as_str().with_context(|| format!("no {name} in {item}"));
         let url = reqwest::Url::parse(text("url")?)?;
         let path = format!("{}?{}", url.path(), url.query().unwrap_or_default());
-        let master = self.http.get(format!("{}{path}", self.base)).send().await?.error_for_status()?.text().await?;
+        let master =
+            self.http.get(format!("{}{path}", self.base)).send().await?.error_for_status()?.text().await?;
         let media = join(&path, &Master::parse(&master)?.video)?;
         Ok(Viewer { session: text("session_id")?.to_owned(), media })
     }
@@ -116,7 +118,8 @@ impl Cache {
 impl Viewer {
     /// Some parts that both viewers can fetch.
     async fn parts(&self, cache: &Cache) -> Result<Vec<String>> {
-        let playlist = cache.http.get(format!("{}{}", cache.base, self.media)).send().await?.error_for_status()?;
+        let playlist =
+            cache.http.get(format!("{}{}", cache.base, self.media)).send().await?.error_for_status()?;
         let playlist = Playlist::parse(&playlist.text().await?)?;
         let mut parts: Vec<String> = playlist.parts().map(|(_, part, _)| part.uri.clone()).collect();
         ensure!(parts.len() >= 10, "{} parts are there", parts.len());

@@ -46,7 +46,9 @@ async fn every_codec_plays_or_is_refused_with_its_reason() -> Result<()> {
     // Some at a time: each camera of GStreamer encodes.
     for peers in peers::all().chunks(6) {
         let sending = futures_util::future::try_join_all(peers.iter().map(|peer| peer.start(&stage))).await?;
-        rows.extend(futures_util::future::try_join_all(sending.iter().map(|sender| row(&stage, sender))).await?);
+        rows.extend(
+            futures_util::future::try_join_all(sending.iter().map(|sender| row(&stage, sender))).await?,
+        );
     }
     stage.strike().await;
     compare(&rows)
@@ -75,7 +77,8 @@ async fn add(stage: &Stage, sender: &Sender) -> Result<String> {
     eventually_within(SOON, || async {
         let camera = stage.demo.client.expect(Method::GET, &format!("/cameras/{id}"), None).await?;
         let (code, reason) = (&camera["state"]["code"], &camera["state"]["reason"]["code"]);
-        let known = code == "ready" && !camera["tiers"][0]["codec"].is_null();
+        let tier = &camera["tiers"][0];
+        let known = code == "ready" && !tier["codec"].is_null() && tier["b_frames"] == sender.peer.b_frames();
         if known || reason == "unsupported-codec" {
             return Ok(());
         }

@@ -66,6 +66,10 @@ impl Peer {
         self.audio != "none"
     }
 
+    pub(super) fn b_frames(self) -> bool {
+        self.video.ends_with("bframes")
+    }
+
     /// In words.
     pub(super) fn sends(self) -> String {
         let video = match self.video {
