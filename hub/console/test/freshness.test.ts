@@ -64,8 +64,8 @@ test("a picture is new when its capture time moves, whatever its timestamp does"
 test("a backlog that comes after a pause is new, if old", () => {
   const watch = new PictureWatch();
   watch.isNew(0, 90_000, anchor);
-  const shown = [1, 2, 3, 4].map((frame) => watch.isNew(5_000 + frame, 90_000 + frame * 3_000, anchor));
-  assert.deepEqual(shown, [false, true, false, true]);
+  const shown = [1, 2, 7, 8, 9, 10].map((frame) => watch.isNew(5_000 + frame, 90_000 + frame * 3_000, anchor));
+  assert.deepEqual(shown, [false, false, false, true, false, true], "from what cannot be a repetition on");
 });
 
 test("a clock at the site that is set back does not freeze the picture for ever", () => {
@@ -85,4 +85,14 @@ test("before the first message every other timestamp is a new picture", () => {
 test("only a whole freshness message is read", () => {
   assert.deepEqual(parseMessage('{"rtp":7,"captured_at_ms":9,"node_now_ms":10}'), { rtp: 7, capturedAtMs: 9 });
   for (const text of ["", "{}", "null", "[]", '{"rtp":"7","captured_at_ms":9}', '{"rtp":7}', '{"rtp":1e999,"captured_at_ms":9}']) assert.equal(parseMessage(text), undefined, text);
+});
+
+void test("pictures sent again are old also where the last ones before the pause were never shown", () => {
+  const watch = new PictureWatch();
+  const anchor: Anchor = { rtp: 0, capturedAtMs: 10_000, learnedAt: 0 };
+  assert.equal(watch.isNew(1_000, 90_000, anchor), true);
+  // Two pictures of a 15 fps camera came and were skipped by a busy page; then the node repeats, behind the last of them.
+  const unseen = 90_000 + 2 * 6_000;
+  for (let step = 1; step <= 35; step += 1) assert.equal(watch.isNew(4_000 + step, unseen + step * 90, anchor), false);
+  assert.equal(watch.isNew(4_100, 90_000 + 3_000 * 90, anchor), true);
 });

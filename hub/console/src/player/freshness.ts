@@ -64,6 +64,11 @@ const CLOCK_STEP_MS = 2_000;
 
 /** Pictures that come after this long without any are measured from the last one before, ms. */
 const PAUSE_MS = 500;
+/**
+ * The last ones before a pause may never have been shown: a busy page skips some. What is sent again begins behind the
+ * last one sent, so it may lie this much behind the last one shown, ms. Well below a pause.
+ */
+const UNSEEN_MS = 200;
 
 /** Tells a new picture from one that is only drawn or sent again. */
 export class PictureWatch {
@@ -77,7 +82,7 @@ export class PictureWatch {
   /** Whether the picture shown at `now` (monotonic ms), by its RTP timestamp, is newer than all before it. */
   isNew(now: number, rtp: number, anchor: Anchor | undefined): boolean {
     if (rtp === this.#rtp) return false;
-    if (now - this.#shownAt > PAUSE_MS) this.#mark = this.#newest;
+    if (now - this.#shownAt > PAUSE_MS) this.#mark = this.#newest + UNSEEN_MS;
     this.#rtp = rtp;
     this.#shownAt = now;
     if (anchor === undefined) return true;

@@ -167,7 +167,8 @@ export function llHlsTests(world: World): void {
     await console.press(id);
     await eventually(5_000, async () => {
       const { body } = await world.stack.call("GET", "/sessions");
-      assert.deepEqual(body.items, []);
+      const left = (body.items as { camera_id: string }[]).filter((session) => session.camera_id === id);
+      assert.deepEqual(left, []);
     });
     await world.silence(20_000);
   });
