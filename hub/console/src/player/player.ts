@@ -9,7 +9,7 @@ import { NativeHlsConnection } from "./native_hls.ts";
 import type { PlaySession, Reason } from "./session.ts";
 import { Signal, type Readable } from "./signal.ts";
 import type { Grant, Need, PlaySource, ProtocolWish } from "./source.ts";
-import { BLOCKED, WhepConnection } from "./whep.ts";
+import { BLOCKED, WhepConnection, WhepStart } from "./whep.ts";
 
 /** What a player needs. */
 export interface PlayerOptions {
@@ -43,6 +43,8 @@ export class Player {
   readonly #life = new AbortController();
   #need: Need;
   #connection: Connection | undefined;
+  /** Begun for the session that is being asked for. */
+  #begun: WhepStart | undefined;
   /** Whose picture is in the element: the connection, or the one before it. */
   #shown: Connection | undefined;
   #gauge: Gauge | undefined;
@@ -181,10 +183,12 @@ export class Player {
         this.#askedAt = performance.now();
         // On its way while the hub decides; a failure is told when the script is needed.
         if (this.#need.protocol.endsWith("hls") && mediaSource()) void loadHls().catch(() => undefined);
+        this.#begin();
         void source.open(this.#need).then((grant) => { this.#answered(order.ticket, grant); });
         break;
       case "renew-session":
         this.#askedAt = performance.now();
+        this.#begin();
         void source.renew(order.session, this.#need).then((grant) => { this.#answered(order.ticket, grant); });
         break;
       case "connect":
@@ -200,6 +204,10 @@ export class Player {
   }
 
   #answered(ticket: number, grant: Grant): void {
+    if (grant.kind !== "granted") {
+      this.#begun?.close();
+      this.#begun = undefined;
+    }
     switch (grant.kind) {
       case "granted":
         this.#feed({ kind: "session-granted", ticket, session: grant.session });
@@ -231,7 +239,9 @@ export class Player {
         if (end === BLOCKED) source.learned?.("blocked");
       },
     };
-    const connection = open({ session, video, sound: this.#sounding.get(), events });
+    const begun = this.#begun;
+    this.#begun = undefined;
+    const connection = open({ session, video, sound: this.#sounding.get(), events }, begun);
     this.#connection = connection;
   }
 
@@ -283,14 +293,23 @@ export class Player {
     this.#reported = false;
   }
 
+  /** What WebRTC takes to offer goes on beside the hub's decision, which may yet be another. */
+  #begin(): void {
+    this.#begun?.close();
+    this.#begun = this.#need.protocol.endsWith("hls") ? undefined : new WhepStart([]);
+  }
+
   #clear(): void {
+    this.#begun?.close();
+    this.#begun = undefined;
     this.#shown?.letGo();
     this.#shown = undefined;
   }
 }
 
 /** The engine for a session. hls.js plays wherever there are media sources, for browsers' own HLS is seconds late. */
-function open(line: Line): Connection {
-  if (line.session.protocol === "webrtc") return new WhepConnection(line);
+function open(line: Line, begun: WhepStart | undefined): Connection {
+  if (line.session.protocol === "webrtc") return WhepConnection.of(line, begun);
+  begun?.close();
   return mediaSource() ? new HlsConnection(line) : new NativeHlsConnection(line);
 }

@@ -24,6 +24,37 @@ const LOST: End = { reason: { code: "media-unreachable", text: "The media node c
 const ENDED: End = { reason: { code: "transport-closed", text: "The media node ended the connection" }, after: "again" };
 
 /**
+ * A peer connection with its offer, begun while the hub still decides: the offer and the decision take about as long as
+ * each other, and the picture waits for both.
+ */
+export class WhepStart {
+  readonly peer: RTCPeerConnection;
+  readonly channel: RTCDataChannel;
+  readonly video: RTCRtpTransceiver;
+  readonly offered: Promise<string>;
+
+  constructor(iceServers: RTCIceServer[]) {
+    this.peer = new RTCPeerConnection({ iceServers, bundlePolicy: "max-bundle" });
+    this.channel = this.peer.createDataChannel("sluice");
+    this.video = this.peer.addTransceiver("video", { direction: "recvonly" });
+    this.peer.addTransceiver("audio", { direction: "recvonly" });
+    this.offered = this.#offer();
+    // Whoever takes it hears of a failure; where nobody does, nobody minds.
+    this.offered.catch(() => undefined);
+  }
+
+  async #offer(): Promise<string> {
+    const offer = await this.peer.createOffer();
+    await this.peer.setLocalDescription(offer);
+    return offer.sdp ?? "";
+  }
+
+  close(): void {
+    this.peer.close();
+  }
+}
+
+/**
  * One WHEP session (draft-ietf-wish-whep, trickle as in RFC 9725): one peer connection, one resource at the node.
  * Sound is always offered, and sent only once it is asked for over the data channel: a browser delays pictures to sound.
  */
@@ -46,14 +77,22 @@ export class WhepConnection implements Connection {
   #connected = false;
   #closed = false;
 
-  constructor(line: Line) {
+  constructor(line: Line, start: WhepStart) {
     this.#line = line;
     this.#session = line.session;
     this.#sound = line.sound;
-    this.#peer = new RTCPeerConnection({ iceServers: [...line.session.iceServers], bundlePolicy: "max-bundle" });
-    this.#channel = this.#peer.createDataChannel("sluice");
-    this.#listen();
-    void this.#negotiate();
+    this.#peer = start.peer;
+    this.#channel = start.channel;
+    this.#listen(start.video);
+    void this.#negotiate(start.offered);
+  }
+
+  /** The connection of a session, with what was begun for it, unless servers named since then must take part. */
+  static of(line: Line, begun: WhepStart | undefined): WhepConnection {
+    const iceServers = [...line.session.iceServers];
+    if (begun !== undefined && iceServers.length === 0) return new WhepConnection(line, begun);
+    begun?.close();
+    return new WhepConnection(line, new WhepStart(iceServers));
   }
 
   mark(metadata: VideoFrameCallbackMetadata): number {
@@ -108,10 +147,8 @@ export class WhepConnection implements Connection {
     if (tell) void fetch(this.#resource, { method: "DELETE", keepalive: true, credentials: "omit" }).catch(() => undefined);
   }
 
-  #listen(): void {
+  #listen(transceiver: RTCRtpTransceiver): void {
     const peer = this.#peer;
-    const transceiver = peer.addTransceiver("video", { direction: "recvonly" });
-    peer.addTransceiver("audio", { direction: "recvonly" });
     this.#channel.addEventListener("open", () => { this.#tellSound(); });
     this.#channel.addEventListener("message", (event: MessageEvent<unknown>) => {
       if (typeof event.data !== "string") return;
@@ -163,14 +200,13 @@ export class WhepConnection implements Connection {
     });
   }
 
-  async #negotiate(): Promise<void> {
+  async #negotiate(offered: Promise<string>): Promise<void> {
     try {
-      const offer = await this.#peer.createOffer();
-      await this.#peer.setLocalDescription(offer);
+      const offer = await offered;
       const response = await fetch(this.#session.url, {
         method: "POST",
         headers: { "content-type": "application/sdp", authorization: `Bearer ${this.#session.token}` },
-        body: offer.sdp ?? "",
+        body: offer,
         credentials: "omit",
         signal: this.#abort.signal,
       });
