@@ -1,6 +1,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 
 use serde::{Deserialize, Serialize};
+use sluice_runtime::random_bytes;
 
 /// Every port of a Sluice on one machine, all on loopback.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,24 +36,23 @@ impl Ports {
     /// Ports that were free a moment ago, so that several tests run side by side.
     ///
     /// # Errors
-    /// When the system gives none.
+    /// When there are none.
     pub fn free() -> std::io::Result<Self> {
         // All are held until all are known: a port given back early could be given out twice.
-        let tcp: Vec<TcpListener> =
-            (0..6).map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).collect::<Result<_, _>>()?;
-        let udp: Vec<UdpSocket> =
-            (0..2).map(|_| UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))).collect::<Result<_, _>>()?;
-        let port = |at: usize| tcp[at].local_addr().map(|address| address.port());
-        Ok(Self {
-            https: port(0)?,
-            http: port(1)?,
-            hub_private: port(2)?,
-            edge_private: port(3)?,
-            rtsp: port(4)?,
-            faults: port(5)?,
-            link: udp[0].local_addr()?.port(),
-            webrtc: udp[1].local_addr()?.port(),
-        })
+        let mut held = Vec::new();
+        for _ in 0..TRIES {
+            let port = FIRST + u16::from_le_bytes(random_bytes()) % COUNT;
+            let sockets = (TcpListener::bind(Self::local(port)), UdpSocket::bind(Self::local(port)));
+            if let (Ok(tcp), Ok(udp)) = sockets {
+                held.push((port, tcp, udp));
+            }
+            if let [https, http, link, webrtc, hub_private, edge_private, rtsp, faults] =
+                *held.iter().map(|(port, ..)| *port).collect::<Vec<_>>()
+            {
+                return Ok(Self { https, http, link, webrtc, hub_private, edge_private, rtsp, faults });
+            }
+        }
+        Err(std::io::ErrorKind::AddrNotAvailable.into())
     }
 
     /// The loopback address with this port.
@@ -78,3 +78,8 @@ impl Ports {
         tcp_taken.or(udp_taken).map(|(what, port)| (what, Self::local(port)))
     }
 }
+
+/// Below what Linux gives to connections (32768 to 60999): one of those would take the port before its listener does.
+const FIRST: u16 = 16_384;
+const COUNT: u16 = 16_384;
+const TRIES: usize = 1_000;
