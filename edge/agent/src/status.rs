@@ -139,10 +139,10 @@ mod tests {
             },
             cameras: vec![CameraStatus {
                 name: "Dock".into(),
-                report: CameraReport {
-                    camera_id: CameraId::from_uuid("0198c0de-0000-7000-8000-00000000002a".parse().unwrap()),
-                    tiers: vec![main, warm],
-                },
+                report: CameraReport::new(
+                    CameraId::from_uuid("0198c0de-0000-7000-8000-00000000002a".parse().unwrap()),
+                    vec![main, warm],
+                ),
             }],
             health: Vec::new(),
         }

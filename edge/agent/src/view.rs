@@ -1,8 +1,8 @@
 use std::{net::SocketAddr, time::Instant};
 
-use sluice_pulls::Pulls;
 use sluice_edge_uplink::UplinkStatus;
 use sluice_ids::{DeviceId, UnixMillis};
+use sluice_pulls::Pulls;
 use sluice_runtime::{Clock, TaskScope};
 use sluice_telemetry::Metrics;
 use sluice_wire::control::HealthItem;

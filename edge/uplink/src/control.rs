@@ -5,7 +5,9 @@ use sluice_ids::UnixMillis;
 use sluice_runtime::{Backoff, Shutdown};
 use sluice_wire::{
     CloseCode, Decoded,
-    control::{Desired, EdgeHello, Ping, Pong, Reported, ToEdge, ToHub},
+    control::{
+        Answer, Desired, EdgeHello, Failure, FailureCode, Outcome, Ping, Pong, Reported, ToEdge, ToHub,
+    },
 };
 use tokio::sync::{mpsc, watch};
 
@@ -142,6 +144,11 @@ impl ControlTask {
             }
             // Both only show that the hub is there.
             ToEdge::Pong(_) | ToEdge::Hello(_) => {}
+            ToEdge::Order(order) => {
+                let text = "this build of the edge carries out no orders".to_owned();
+                let outcome = Outcome::Failed(Failure { code: FailureCode::NotSupported, text });
+                let _ = outbox.try_send(ToHub::Answer(Answer { number: order.number, outcome }).encode());
+            }
         }
     }
 

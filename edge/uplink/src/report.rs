@@ -76,11 +76,7 @@ mod tests {
     fn report(state: TierState, bitrate_kbps: u32) -> Reported {
         let camera_id: CameraId = "cam_0198c0de00007000800000000000002a".parse().unwrap();
         let tier = TierReport { bitrate_kbps, ..TierReport::new(Tier::Sub, state, UnixMillis(0)) };
-        Reported {
-            generation: 1,
-            cameras: vec![CameraReport { camera_id, tiers: vec![tier] }],
-            health: vec![],
-        }
+        Reported { generation: 1, cameras: vec![CameraReport::new(camera_id, vec![tier])], health: vec![] }
     }
 
     #[test]

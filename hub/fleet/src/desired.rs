@@ -23,7 +23,7 @@ pub(crate) fn assignment(camera: &Camera) -> Option<Assignment> {
 
 /// What whoever pulls the camera needs to know of it.
 pub(crate) fn camera(camera: &Camera) -> DesiredCamera {
-    let tier = |tier: &sluice_hub_store::CameraTier| DesiredTier { tier: tier.tier, url: tier.url.clone() };
+    let tier = |tier: &sluice_hub_store::CameraTier| DesiredTier::new(tier.tier, tier.url.clone());
     DesiredCamera {
         camera_id: camera.id,
         name: camera.name.clone(),
@@ -38,5 +38,8 @@ pub(crate) fn camera(camera: &Camera) -> DesiredCamera {
         },
         linger: camera.linger,
         transport: control::Transport::Tcp,
+        onvif: None,
+        sealed_as: String::new(),
+        session_budget: 0,
     }
 }

@@ -241,7 +241,7 @@ mod tests {
     fn report(main: TierState, sub: TierState) -> CameraReport {
         let camera_id = fixtures::camera_id(1);
         let tiers = vec![TierReport::new(Tier::Sub, sub, THEN), TierReport::new(Tier::Main, main, THEN)];
-        CameraReport { camera_id, tiers }
+        CameraReport::new(camera_id, tiers)
     }
 
     fn status(main: TierState, sub: TierState) -> CameraStatus {

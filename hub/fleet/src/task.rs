@@ -71,6 +71,7 @@ impl Task {
                 Some(Input::Reported { link, device, reported })
             }
             Happened::Said(ToHub::Hello(_) | ToHub::Ping(_) | ToHub::Pong(_)) => None,
+            Happened::Said(ToHub::Found(_) | ToHub::Answer(_) | ToHub::Event(_)) => None,
             Happened::Down => {
                 tracing::info!(device.id = %device, "a control link ended");
                 self.metrics.links_down.inc();

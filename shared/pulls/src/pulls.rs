@@ -173,7 +173,7 @@ impl Shared {
             };
             match cameras.last_mut().filter(|last| last.camera_id == *camera) {
                 Some(last) => last.tiers.push(tier),
-                None => cameras.push(CameraReport { camera_id: *camera, tiers: vec![tier] }),
+                None => cameras.push(CameraReport::new(*camera, vec![tier])),
             }
         }
         cameras

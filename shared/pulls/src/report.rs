@@ -107,7 +107,7 @@ mod tests {
         let mut report = TierReport::new(Tier::Sub, TierState::Warm, UnixMillis(1));
         (report.fps, report.bitrate_kbps) = (Some(25.0), 900);
         change(&mut report);
-        vec![CameraReport { camera_id: CameraId::from_uuid(uuid::Uuid::nil()), tiers: vec![report] }]
+        vec![CameraReport::new(CameraId::from_uuid(uuid::Uuid::nil()), vec![report])]
     }
 
     #[test]

@@ -53,15 +53,15 @@ fn camera(n: u128, sealed_password: Vec<u8>) -> DesiredCamera {
     DesiredCamera {
         camera_id: id(n),
         name: "Dock".into(),
-        tiers: vec![
-            DesiredTier { tier: Tier::Main, url: nowhere() },
-            DesiredTier { tier: Tier::Sub, url: nowhere() },
-        ],
+        tiers: vec![DesiredTier::new(Tier::Main, nowhere()), DesiredTier::new(Tier::Sub, nowhere())],
         username: "planted-user".into(),
         sealed_password,
         warm: Warm::Sub,
         linger: Duration::from_secs(15),
         transport: Transport::Tcp,
+        onvif: None,
+        sealed_as: String::new(),
+        session_budget: 0,
     }
 }
 

@@ -8,9 +8,17 @@ use sluice_ids::{CameraId, DeviceId, NodeId, Tier, UnixMillis};
 
 use crate::words::{ReasonCode, words};
 
+mod camera;
 pub(crate) mod proto;
 #[cfg(test)]
 mod tests;
+
+pub use camera::{
+    Action, Answer, CameraEvent, CameraEventKind, CameraFacts, Capabilities, DesiredOnvif, EncoderChange,
+    EncoderSettings, Failure, FailureCode, Found, FoundCamera, FoundState, FoundTier, HeldSession, How,
+    MAX_POSTER, OfferedCredential, Order, Outcome, Poster, Preset, PtzCommand, SessionKind, SessionState,
+    Tried,
+};
 
 /// The protocol's name in the TLS handshake.
 pub const ALPN: &[u8] = b"sluice-control/1";
@@ -26,6 +34,12 @@ pub enum ToHub {
     Ping(Ping),
     /// The answer to the hub's ping.
     Pong(Pong),
+    /// What it found on its networks, whenever that changed.
+    Found(Found),
+    /// What became of an order.
+    Answer(Answer),
+    /// A camera noticed something.
+    Event(CameraEvent),
 }
 
 /// What control says.
@@ -46,6 +60,8 @@ pub enum ToEdge {
     Ping(Ping),
     /// The answer to the edge's ping.
     Pong(Pong),
+    /// Do this once and answer.
+    Order(Order),
 }
 
 /// An edge introduces itself. Its identity is its certificate; this must agree with it.
@@ -124,8 +140,11 @@ pub struct DesiredCamera {
     pub tiers: Vec<DesiredTier>,
     /// The user name for the camera; empty if it asks for none.
     pub username: String,
-    /// The password, sealed to the device's key with the camera's id as associated data; empty if there is none.
+    /// The password, sealed to the device's key; empty if there is none.
     pub sealed_password: Vec<u8>,
+    /// The associated data that the password was sealed with; empty for the camera's id.
+    #[serde(default)]
+    pub sealed_as: String,
     /// Which tiers are kept warm.
     pub warm: Warm,
     /// How long the pull goes on after the last subscription of a tier that is not kept warm.
@@ -133,6 +152,12 @@ pub struct DesiredCamera {
     /// How its packets come.
     #[serde(default)]
     pub transport: Transport,
+    /// Its ONVIF side, if it has one.
+    #[serde(default)]
+    pub onvif: Option<DesiredOnvif>,
+    /// The most sessions to hold of the camera at once; 0 to learn it.
+    #[serde(default)]
+    pub session_budget: u32,
 }
 
 /// One stream of a camera.
@@ -142,6 +167,17 @@ pub struct DesiredTier {
     pub tier: Tier,
     /// `rtsp://` without credentials.
     pub url: String,
+    /// The token of its ONVIF profile; empty if it has none.
+    #[serde(default)]
+    pub profile: String,
+}
+
+impl DesiredTier {
+    /// A stream that somebody named by its URL.
+    #[must_use]
+    pub fn new(tier: Tier, url: impl Into<String>) -> Self {
+        Self { tier, url: url.into(), profile: String::new() }
+    }
 }
 
 /// A media node that this device serves.
@@ -202,6 +238,23 @@ pub struct CameraReport {
     pub camera_id: CameraId,
     /// Each of its streams.
     pub tiers: Vec<TierReport>,
+    /// What is known of the camera itself.
+    #[serde(default)]
+    pub facts: Option<CameraFacts>,
+    /// Every session held of its physical device, of whatever camera on it, or tried.
+    #[serde(default)]
+    pub sessions: Vec<HeldSession>,
+    /// How many the device may serve at once, as set or learnt; 0 if not known.
+    #[serde(default)]
+    pub session_budget: u32,
+}
+
+impl CameraReport {
+    /// A camera of which nothing is known but its streams.
+    #[must_use]
+    pub fn new(camera_id: CameraId, tiers: Vec<TierReport>) -> Self {
+        Self { camera_id, tiers, facts: None, sessions: Vec::new(), session_budget: 0 }
+    }
 }
 
 /// How one stream of a camera stands. What is not known is `None` or zero.
@@ -247,6 +300,9 @@ pub struct TierReport {
     /// Channels of its sound; 0 if not known.
     #[serde(default)]
     pub audio_channels: u32,
+    /// How the camera says it is set to encode it.
+    #[serde(default)]
+    pub encoder: Option<EncoderSettings>,
 }
 
 impl TierReport {
@@ -273,6 +329,7 @@ impl TierReport {
             audio_codec: None,
             audio_rate: 0,
             audio_channels: 0,
+            encoder: None,
         }
     }
 }

@@ -99,7 +99,7 @@ pub(crate) fn to_hub() -> Vec<Vec<u8>> {
     (tier.codec, tier.fps, tier.gop_s) = (Some("avc1.42c01f".into()), Some(25.0), Some(2.0));
     let reported = control::Reported {
         generation: 7,
-        cameras: vec![control::CameraReport { camera_id: camera(), tiers: vec![tier] }],
+        cameras: vec![control::CameraReport::new(camera(), vec![tier])],
         health: vec![control::HealthItem {
             code: "clock".into(),
             severity: "warning".into(),
@@ -122,12 +122,15 @@ pub(crate) fn to_edge() -> Vec<Vec<u8>> {
         cameras: vec![control::DesiredCamera {
             camera_id: camera(),
             name: "Pátio 1".into(),
-            tiers: vec![control::DesiredTier { tier: Tier::Main, url: "rtsp://127.0.0.1/1".into() }],
+            tiers: vec![control::DesiredTier::new(Tier::Main, "rtsp://127.0.0.1/1")],
             username: "viewer".into(),
             sealed_password: vec![7; 60],
             warm: control::Warm::Sub,
             linger: Duration::from_secs(15),
             transport: control::Transport::Tcp,
+            onvif: None,
+            sealed_as: String::new(),
+            session_budget: 0,
         }],
         nodes: vec![control::DesiredNode { node_id: node(), address: ([127, 0, 0, 1], 14_433).into() }],
     };

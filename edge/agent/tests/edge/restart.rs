@@ -14,12 +14,15 @@ fn desired(password: &[u8]) -> Desired {
     let camera = DesiredCamera {
         camera_id: CameraId::from_uuid(sluice_runtime::uuid_v7(&sluice_runtime::Clock::system())),
         name: "Dock".into(),
-        tiers: vec![DesiredTier { tier: Tier::Main, url: format!("rtsp://{nowhere}/planted-path") }],
+        tiers: vec![DesiredTier::new(Tier::Main, format!("rtsp://{nowhere}/planted-path"))],
         username: "planted-user".into(),
         sealed_password: password.to_vec(),
         warm: Warm::Sub,
         linger: Duration::from_secs(15),
         transport: Transport::Tcp,
+        onvif: None,
+        sealed_as: String::new(),
+        session_budget: 0,
     };
     Desired { generation: 7, cameras: vec![camera], nodes: Vec::new() }
 }

@@ -51,7 +51,7 @@ async fn a_camera_beside_the_hub_is_pulled_by_the_node_with_its_password_sealed_
     assert_eq!(opened, b"planted-camera-password");
 
     let tiers = vec![tier(Tier::Main, 1_920, 1_080), tier(Tier::Sub, 640, 360)];
-    hub.fleet.node_reported(vec![CameraReport { camera_id: camera.camera_id, tiers }]).await;
+    hub.fleet.node_reported(vec![CameraReport::new(camera.camera_id, tiers)]).await;
     let path = format!("/cameras/{id}");
     eventually(|| async {
         let shown = hub.call(As::Token(&ours.token), Method::GET, &path, None).await.body;

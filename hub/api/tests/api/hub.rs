@@ -166,7 +166,7 @@ impl TestHub {
     /// Lets a camera's device report it, and waits until that is known.
     pub(crate) async fn report(&self, tenant: &Tenant, camera: &str, tiers: Vec<TierReport>) {
         let states: Vec<_> = tiers.iter().map(|tier| tier.state.as_str()).collect();
-        let report = CameraReport { camera_id: camera.parse().unwrap(), tiers: tiers.clone() };
+        let report = CameraReport::new(camera.parse().unwrap(), tiers.clone());
         let path = format!("/cameras/{camera}");
         eventually(|| async {
             // The fleet takes a report only of a camera it has read from the registry.

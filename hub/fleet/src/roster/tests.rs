@@ -54,7 +54,7 @@ impl Script {
 
     fn report(&mut self, link: u64, generation: u64, state: TierState) -> Vec<Output> {
         let tiers = vec![TierReport::new(Tier::Sub, state, UnixMillis(5))];
-        let cameras = vec![CameraReport { camera_id: camera_id(1), tiers }];
+        let cameras = vec![CameraReport::new(camera_id(1), tiers)];
         let reported = Reported { generation, cameras, health: Vec::new() };
         self.feed(Input::Reported { link: LinkId(link), device: device_id(1), reported })
     }
@@ -253,7 +253,7 @@ fn a_camera_that_the_node_pulls_is_desired_assigned_and_follows_its_reports() {
 
     let report = |state| {
         let tiers = vec![TierReport::new(Tier::Sub, state, UnixMillis(5))];
-        Input::NodeReported(vec![CameraReport { camera_id: camera_id(9), tiers }])
+        Input::NodeReported(vec![CameraReport::new(camera_id(9), tiers)])
     };
     assert_eq!(statuses(&script.feed(report(TierState::Warm))), [(CameraStatus::Ready, true)]);
     assert_eq!(script.feed(report(TierState::Warm)), []);

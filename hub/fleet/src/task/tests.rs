@@ -87,7 +87,7 @@ impl Bench {
 
     async fn report(&self, link: u64, generation: u64, camera_id: CameraId, state: TierState) {
         let tiers = vec![TierReport::new(Tier::Sub, state, UnixMillis(1))];
-        let cameras = vec![CameraReport { camera_id, tiers }];
+        let cameras = vec![CameraReport::new(camera_id, tiers)];
         let reported = Reported { generation, cameras, health: Vec::new() };
         self.say(link, Happened::Said(ToHub::Reported(reported))).await;
     }

@@ -69,12 +69,15 @@ impl Beside {
         let camera = DesiredCamera {
             camera_id: self.camera,
             name: "Dock".into(),
-            tiers: vec![DesiredTier { tier: Tier::Sub, url: self.camsim.camera(1).url(Tier::Sub) }],
+            tiers: vec![DesiredTier::new(Tier::Sub, self.camsim.camera(1).url(Tier::Sub))],
             username: "admin".into(),
             sealed_password: sealed,
             warm,
             linger: Duration::from_secs(15),
             transport: Transport::Tcp,
+            onvif: None,
+            sealed_as: String::new(),
+            session_budget: 0,
         };
         self.wanted.send_replace(Arc::new(vec![camera]));
     }

@@ -105,12 +105,15 @@ impl Stage {
             self.tell(ToNode::Pull(vec![DesiredCamera {
                 camera_id: self.camera,
                 name: "Dock".to_owned(),
-                tiers: vec![DesiredTier { tier: Tier::Sub, url }],
+                tiers: vec![DesiredTier::new(Tier::Sub, url)],
                 username: String::new(),
                 sealed_password: Vec::new(),
                 warm: Warm::Sub,
                 linger,
                 transport: Transport::Tcp,
+                onvif: None,
+                sealed_as: String::new(),
+                session_budget: 0,
             }]))
             .await;
         }

@@ -14,12 +14,15 @@ fn camera(n: u128, tiers: &[(Tier, &str)], warm: Warm) -> DesiredCamera {
     DesiredCamera {
         camera_id: id(n),
         name: "Dock".into(),
-        tiers: tiers.iter().map(|(tier, url)| DesiredTier { tier: *tier, url: (*url).into() }).collect(),
+        tiers: tiers.iter().map(|(tier, url)| DesiredTier::new(*tier, *url)).collect(),
         username: "admin".into(),
         sealed_password: b"sealed:pw".to_vec(),
         warm,
         linger: Duration::from_secs(15),
         transport: control::Transport::Tcp,
+        onvif: None,
+        sealed_as: String::new(),
+        session_budget: 0,
     }
 }
 

@@ -6,6 +6,12 @@ use bytes::Bytes;
 use prost::{Message, Oneof};
 use sluice_ids::UnixMillis;
 
+mod camera;
+mod order;
+
+use camera::{PCameraEvent, PCameraFacts, PDesiredOnvif, PEncoderSettings, PFound, PHeldSession};
+use order::{PAnswer, POrder};
+
 use super::{
     CameraReport, Desired, DesiredCamera, DesiredNode, DesiredTier, EdgeHello, HealthItem, HubHello, Ping,
     Pong, Reported, TierReport, TierState, ToEdge, ToHub, Transport, Warm,
@@ -44,7 +50,7 @@ impl ToEdge {
     /// When the bytes are no message of this protocol.
     pub fn decode(bytes: &[u8]) -> Result<Decoded<Self>, MessageError> {
         match PToEdge::decode(bytes)?.kind {
-            Some(kind) => kind.try_into().map(Decoded::Message),
+            Some(kind) => kind.read().map(|known| known.map_or(Decoded::Unknown, Decoded::Message)),
             None => Ok(Decoded::Unknown),
         }
     }
@@ -52,7 +58,7 @@ impl ToEdge {
 
 #[derive(Clone, PartialEq, Message)]
 struct PToHub {
-    #[prost(oneof = "PToHubKind", tags = "1, 2, 3, 4")]
+    #[prost(oneof = "PToHubKind", tags = "1, 2, 3, 4, 5, 6, 7")]
     kind: Option<PToHubKind>,
 }
 
@@ -66,11 +72,17 @@ enum PToHubKind {
     Ping(PPing),
     #[prost(message, tag = "4")]
     Pong(PPong),
+    #[prost(message, tag = "5")]
+    Found(PFound),
+    #[prost(message, tag = "6")]
+    Answer(PAnswer),
+    #[prost(message, tag = "7")]
+    Event(PCameraEvent),
 }
 
 #[derive(Clone, PartialEq, Message)]
 struct PToEdge {
-    #[prost(oneof = "PToEdgeKind", tags = "1, 2, 3, 4, 5")]
+    #[prost(oneof = "PToEdgeKind", tags = "1, 2, 3, 4, 5, 6")]
     kind: Option<PToEdgeKind>,
 }
 
@@ -86,6 +98,8 @@ enum PToEdgeKind {
     Pong(PPong),
     #[prost(message, tag = "5")]
     Keyframe(PKeyframe),
+    #[prost(message, tag = "6")]
+    Order(POrder),
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -162,6 +176,12 @@ struct PDesiredCamera {
     linger_ms: u64,
     #[prost(string, tag = "8")]
     transport: String,
+    #[prost(message, optional, tag = "9")]
+    onvif: Option<PDesiredOnvif>,
+    #[prost(string, tag = "10")]
+    sealed_as: String,
+    #[prost(uint32, tag = "11")]
+    session_budget: u32,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -170,6 +190,8 @@ struct PDesiredTier {
     tier: String,
     #[prost(string, tag = "2")]
     url: String,
+    #[prost(string, tag = "3")]
+    profile: String,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -196,6 +218,12 @@ struct PCameraReport {
     camera_id: String,
     #[prost(message, repeated, tag = "2")]
     tiers: Vec<PTierReport>,
+    #[prost(message, optional, tag = "3")]
+    facts: Option<PCameraFacts>,
+    #[prost(message, repeated, tag = "4")]
+    sessions: Vec<PHeldSession>,
+    #[prost(uint32, tag = "5")]
+    session_budget: u32,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -238,6 +266,8 @@ struct PTierReport {
     audio_rate: u32,
     #[prost(uint32, tag = "19")]
     audio_channels: u32,
+    #[prost(message, optional, tag = "20")]
+    encoder: Option<PEncoderSettings>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -262,6 +292,9 @@ impl From<&ToHub> for PToHubKind {
             ToHub::Reported(reported) => Self::Reported(reported.into()),
             ToHub::Ping(ping) => Self::Ping((*ping).into()),
             ToHub::Pong(pong) => Self::Pong((*pong).into()),
+            ToHub::Found(found) => Self::Found(found.into()),
+            ToHub::Answer(answer) => Self::Answer(answer.into()),
+            ToHub::Event(event) => Self::Event(event.into()),
         }
     }
 }
@@ -280,6 +313,9 @@ impl TryFrom<PToHubKind> for ToHub {
             PToHubKind::Reported(reported) => Self::Reported(reported.try_into()?),
             PToHubKind::Ping(ping) => Self::Ping(ping.into()),
             PToHubKind::Pong(pong) => Self::Pong(pong.into()),
+            PToHubKind::Found(found) => Self::Found(found.into()),
+            PToHubKind::Answer(answer) => Self::Answer(answer.into()),
+            PToHubKind::Event(event) => Self::Event(event.try_into()?),
         })
     }
 }
@@ -294,24 +330,25 @@ impl From<&ToEdge> for PToEdgeKind {
             }
             ToEdge::Ping(ping) => Self::Ping((*ping).into()),
             ToEdge::Pong(pong) => Self::Pong((*pong).into()),
+            ToEdge::Order(order) => Self::Order(order.into()),
         }
     }
 }
 
-impl TryFrom<PToEdgeKind> for ToEdge {
-    type Error = MessageError;
-
-    fn try_from(kind: PToEdgeKind) -> Result<Self, MessageError> {
-        Ok(match kind {
-            PToEdgeKind::Hello(hello) => Self::Hello(hello.into()),
-            PToEdgeKind::Desired(desired) => Self::Desired(desired.try_into()?),
-            PToEdgeKind::Keyframe(order) => Self::Keyframe {
+impl PToEdgeKind {
+    /// `None` for an order that a later hub knows.
+    fn read(self) -> Result<Option<ToEdge>, MessageError> {
+        Ok(Some(match self {
+            Self::Hello(hello) => ToEdge::Hello(hello.into()),
+            Self::Desired(desired) => ToEdge::Desired(desired.try_into()?),
+            Self::Keyframe(order) => ToEdge::Keyframe {
                 camera: field("camera_id", &order.camera_id)?,
                 tier: field("tier", &order.tier)?,
             },
-            PToEdgeKind::Ping(ping) => Self::Ping(ping.into()),
-            PToEdgeKind::Pong(pong) => Self::Pong(pong.into()),
-        })
+            Self::Ping(ping) => ToEdge::Ping(ping.into()),
+            Self::Pong(pong) => ToEdge::Pong(pong.into()),
+            Self::Order(order) => return Ok(order.read()?.map(ToEdge::Order)),
+        }))
     }
 }
 
@@ -389,7 +426,11 @@ impl TryFrom<PDesired> for Desired {
 
 impl From<&DesiredCamera> for PDesiredCamera {
     fn from(camera: &DesiredCamera) -> Self {
-        let tier = |tier: &DesiredTier| PDesiredTier { tier: tier.tier.to_string(), url: tier.url.clone() };
+        let tier = |tier: &DesiredTier| PDesiredTier {
+            tier: tier.tier.to_string(),
+            url: tier.url.clone(),
+            profile: tier.profile.clone(),
+        };
         Self {
             camera_id: camera.camera_id.to_string(),
             name: camera.name.clone(),
@@ -403,6 +444,9 @@ impl From<&DesiredCamera> for PDesiredCamera {
                 Transport::Tcp => String::new(),
                 Transport::Udp => camera.transport.to_string(),
             },
+            onvif: camera.onvif.as_ref().map(Into::into),
+            sealed_as: camera.sealed_as.clone(),
+            session_budget: camera.session_budget,
         }
     }
 }
@@ -412,7 +456,9 @@ impl TryFrom<PDesiredCamera> for DesiredCamera {
 
     fn try_from(camera: PDesiredCamera) -> Result<Self, MessageError> {
         // A tier that a later hub knows is not offered by this build.
-        let tier = |tier: PDesiredTier| Some(DesiredTier { tier: tier.tier.parse().ok()?, url: tier.url });
+        let tier = |tier: PDesiredTier| {
+            Some(DesiredTier { tier: tier.tier.parse().ok()?, url: tier.url, profile: tier.profile })
+        };
         Ok(Self {
             camera_id: field("camera_id", &camera.camera_id)?,
             name: camera.name,
@@ -422,6 +468,9 @@ impl TryFrom<PDesiredCamera> for DesiredCamera {
             warm: camera.warm.parse().unwrap_or(Warm::Sub),
             linger: Duration::from_millis(camera.linger_ms),
             transport: camera.transport.parse().unwrap_or_default(),
+            onvif: camera.onvif.map(Into::into),
+            sealed_as: camera.sealed_as,
+            session_budget: camera.session_budget,
         })
     }
 }
@@ -431,6 +480,9 @@ impl From<&Reported> for PReported {
         let camera = |camera: &CameraReport| PCameraReport {
             camera_id: camera.camera_id.to_string(),
             tiers: camera.tiers.iter().map(Into::into).collect(),
+            facts: camera.facts.as_ref().map(Into::into),
+            sessions: camera.sessions.iter().map(Into::into).collect(),
+            session_budget: camera.session_budget,
         };
         let item = |item: &HealthItem| PHealthItem {
             code: item.code.clone(),
@@ -453,6 +505,9 @@ impl TryFrom<PReported> for Reported {
             Ok(CameraReport {
                 camera_id: field("camera_id", &camera.camera_id)?,
                 tiers: camera.tiers.into_iter().filter_map(tier_report).collect(),
+                facts: camera.facts.map(Into::into),
+                sessions: camera.sessions.into_iter().filter_map(PHeldSession::read).collect(),
+                session_budget: camera.session_budget,
             })
         };
         let item =
@@ -487,6 +542,7 @@ impl From<&TierReport> for PTierReport {
             audio_codec: report.audio_codec.clone(),
             audio_rate: report.audio_rate,
             audio_channels: report.audio_channels,
+            encoder: report.encoder.as_ref().map(Into::into),
         }
     }
 }
@@ -511,6 +567,7 @@ fn tier_report(report: PTierReport) -> Option<TierReport> {
         audio_codec: report.audio_codec,
         audio_rate: report.audio_rate,
         audio_channels: report.audio_channels,
+        encoder: report.encoder.map(Into::into),
         ..TierReport::new(report.tier.parse().ok()?, state, UnixMillis(report.since_ms))
     })
 }
