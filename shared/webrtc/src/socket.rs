@@ -1,29 +1,30 @@
 use std::{
     io::{self, IoSliceMut},
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, SocketAddr, UdpSocket},
 };
 
 use quinn_udp::{RecvMeta, Transmit, UdpSockRef, UdpSocketState};
-use tokio::{io::Interest, net::UdpSocket};
+use tokio::io::{Interest, unix::AsyncFd};
 
 /// The one UDP socket of an engine: many datagrams a system call, both ways.
 #[derive(Debug)]
 pub(crate) struct UdpPort {
-    socket: UdpSocket,
+    /// Watched for reading only: watched for writing too, each datagram that leaves would wake the runtime once.
+    socket: AsyncFd<UdpSocket>,
     state: UdpSocketState,
     local: SocketAddr,
 }
 
 impl UdpPort {
     pub(crate) fn bind(address: SocketAddr) -> io::Result<Self> {
-        let socket = std::net::UdpSocket::bind(address)?;
+        let socket = UdpSocket::bind(address)?;
         let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
         socket.set_nonblocking(true)?;
         // Best effort: the system grants at most net.core.{r,w}mem_max.
         let _ = state.set_recv_buffer_size(UdpSockRef::from(&socket), SOCKET_BUFFER);
         let _ = state.set_send_buffer_size(UdpSockRef::from(&socket), SOCKET_BUFFER);
         let local = socket.local_addr()?;
-        Ok(Self { socket: UdpSocket::from_std(socket)?, state, local })
+        Ok(Self { socket: watched(socket, Interest::READABLE)?, state, local })
     }
 
     pub(crate) fn local_addr(&self) -> SocketAddr {
@@ -31,11 +32,13 @@ impl UdpPort {
     }
 
     pub(crate) async fn readable(&self) -> io::Result<()> {
-        self.socket.readable().await
+        self.socket.readable().await.map(drop)
     }
 
+    /// Until the system takes datagrams again. It is watched for that only while somebody waits here.
     pub(crate) async fn writable(&self) -> io::Result<()> {
-        self.socket.writable().await
+        let writing = watched(self.socket.get_ref().try_clone()?, Interest::WRITABLE)?;
+        writing.writable().await.map(drop)
     }
 
     /// Datagrams of one size that may leave in one call.
@@ -58,18 +61,17 @@ impl UdpPort {
             segment_size: Some(segment),
             src_ip: source.filter(|source| self.chooses_source(*source)),
         };
-        self.socket
-            .try_io(Interest::WRITABLE, || self.state.try_send(UdpSockRef::from(&self.socket), &transmit))
+        self.state.try_send(UdpSockRef::from(self.socket.get_ref()), &transmit)
     }
 
     /// Receives what is there, at most one batch; zero if nothing is.
     pub(crate) fn receive(&self, batch: &mut Batch) -> io::Result<usize> {
-        let received = self.socket.try_io(Interest::READABLE, || {
+        let received = self.socket.try_io(Interest::READABLE, |socket| {
             let Batch { buffers, metas } = &mut *batch;
             let mut buffers = buffers.iter_mut();
             let mut slices: [IoSliceMut<'_>; BATCH] =
                 std::array::from_fn(|_| IoSliceMut::new(buffers.next().map_or(&mut [], Vec::as_mut_slice)));
-            self.state.recv(UdpSockRef::from(&self.socket), &mut slices, metas)
+            self.state.recv(UdpSockRef::from(socket), &mut slices, metas)
         });
         match received {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
@@ -90,6 +92,11 @@ impl UdpPort {
     fn chooses_source(&self, source: IpAddr) -> bool {
         self.local.ip().is_unspecified() && self.local.is_ipv4() == source.is_ipv4()
     }
+}
+
+#[expect(deprecated, reason = "its unsafe successor asks that a descriptor stays what it is; one of std does")]
+fn watched(socket: UdpSocket, interest: Interest) -> io::Result<AsyncFd<UdpSocket>> {
+    AsyncFd::with_interest(socket, interest)
 }
 
 /// Memory for one batch of received datagrams.
