@@ -1,8 +1,11 @@
 import { Api } from "./api/client.ts";
 import type { Me } from "./api/types.ts";
-import type { App, Revoked, View } from "./app/app.ts";
+import { mayOperate, type App, type Retiered, type Revoked, type View } from "./app/app.ts";
+import { CameraEvents } from "./app/camera_events.ts";
+import { Finds } from "./app/finds.ts";
 import { HubLink } from "./app/link.ts";
 import { keepNetwork, recall, recallVolume, remember } from "./app/memory.ts";
+import { Posters } from "./app/posters.ts";
 import { Registry } from "./app/registry.ts";
 import { keepClock, pause, ServerClock } from "./player/clock.ts";
 import { HubSessions } from "./player/hub_sessions.ts";
@@ -50,18 +53,30 @@ class Console {
     this.#api.csrf = me.csrf;
     const life = new AbortController();
     const registry = new Registry(this.#api);
+    const finds = new Finds(this.#api, mayOperate(me));
+    const cameraEvents = new CameraEvents();
     const returns = new Signal(0);
     const revoked = new Signal<Revoked | undefined>(undefined);
+    const retiered = new Signal<Retiered | undefined>(undefined);
     const volume = new Signal(recallVolume());
     volume.subscribe((loud) => { remember("volume", String(loud)); });
     const app: App = {
       api: this.#api,
       me,
       registry,
+      finds,
+      cameraEvents,
+      posters: new Posters((path) => this.#api.picture(path)),
       returns,
       revoked,
+      retiered,
       clock: this.#clock,
-      link: new HubLink(registry, () => { returns.set(returns.get() + 1); }, (ended) => { revoked.set(ended); }),
+      link: new HubLink({
+        registry, finds, cameraEvents,
+        returned: () => { returns.set(returns.get() + 1); },
+        revoked: (ended) => { revoked.set(ended); },
+        retiered: (change) => { retiered.set(change); },
+      }),
       sessions: new HubSessions({ base: "", headers: () => this.#api.headers(), network: this.#network }),
       heard: new Signal<string | undefined>(undefined),
       volume,
@@ -80,6 +95,7 @@ class Console {
   #leave(): void {
     this.#signedIn?.life.abort();
     this.#signedIn?.app.link.close();
+    this.#signedIn?.app.posters.close();
     this.#signedIn = undefined;
     this.#api.csrf = "";
     this.#draw();

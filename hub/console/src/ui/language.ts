@@ -7,8 +7,6 @@ export const LANGUAGES: readonly { readonly code: Language; readonly name: strin
   { code: "pt-BR", name: "Português" },
 ];
 
-const DICTIONARIES: Readonly<Record<Language, Readonly<Record<TextKey, string>>>> = { en, "pt-BR": ptBR };
-
 let current: Language = "en";
 
 export function language(): Language {
@@ -25,10 +23,17 @@ export function choose(preferred: readonly string[]): Language {
   return first !== undefined && /^pt/i.test(first) ? "pt-BR" : "en";
 }
 
-/** A text in the chosen language, its `{names}` filled in. */
-export function t(key: TextKey, values: Readonly<Record<string, string | number>> = {}): string {
-  return DICTIONARIES[current][key].replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
+/** Values for the `{names}` of a text. */
+type Values = Readonly<Record<string, string | number>>;
+
+/** Finds texts by their keys, in the chosen language. Pages that are fetched when they are opened bring their own dictionaries. */
+export function wording<K extends string>(english: Readonly<Record<K, string>>, portuguese: Readonly<Record<K, string>>): (key: K, values?: Values) => string {
+  const dictionaries: Readonly<Record<Language, Readonly<Record<K, string>>>> = { en: english, "pt-BR": portuguese };
+  return (key, values = {}) => dictionaries[current][key].replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
 }
+
+/** A text in the chosen language, its `{names}` filled in. */
+export const t: (key: TextKey, values?: Values) => string = wording(en, ptBR);
 
 /** The words for a reason: by its code where the dictionary has it, else as they were told. */
 export function reasonText(reason: { readonly code: string; readonly text: string }): string {

@@ -1,9 +1,21 @@
-import type { TextKey } from "../ui/texts.ts";
+import type { FormKey } from "../ui/texts_form.ts";
 
-export type FormField = "name" | "site" | "via" | "main" | "sub" | "username" | "password";
+export type FormField = "name" | "site" | "via" | "address" | "main" | "sub" | "username" | "password";
+
+/** What is wrong with a camera's own address, or undefined: a host, a host and a port, or the URL of its device service. */
+export function checkAddress(text: string): FormKey | undefined {
+  const address = text.trim();
+  if (address.includes("@")) return "form.no-credentials";
+  try {
+    const url = new URL(/^https?:\/\//i.test(address) ? address : `http://${address}`);
+    return url.hostname === "" || /\s/.test(address) || /^[a-z]+:\/\//i.test(address.replace(/^https?:\/\//i, "")) ? "form.bad-address" : undefined;
+  } catch {
+    return "form.bad-address";
+  }
+}
 
 /** What is wrong with an RTSP address, or undefined. */
-export function checkRtspUrl(text: string): TextKey | undefined {
+export function checkRtspUrl(text: string): FormKey | undefined {
   let url: URL;
   try {
     url = new URL(text.trim());
@@ -22,7 +34,7 @@ export function fieldOf(path: string): FormField | undefined {
     const direct: Readonly<Record<string, FormField>> = { name: "name", site_id: "site", via: "via" };
     return direct[parts[0] ?? ""];
   }
-  if (parts[1] === "username" || parts[1] === "password") return parts[1];
+  if (parts[1] === "username" || parts[1] === "password" || parts[1] === "address") return parts[1];
   if (parts[1] === "tiers") return parts[2] === "1" ? "sub" : "main";
   return undefined;
 }

@@ -3,6 +3,7 @@ import type { Camera, TierReport } from "../api/types.ts";
 import { confirm } from "../ui/confirm.ts";
 import { h, icon, iconButton } from "../ui/dom.ts";
 import { clockTime, reasonText, t } from "../ui/language.ts";
+import { streamWords } from "../ui/streams.ts";
 import { tellCamera } from "../ui/words.ts";
 
 /** Every camera with its state in words. */
@@ -57,7 +58,7 @@ export class CamerasView implements View {
     const device = registry.devices.find(({ id }) => id === camera.via);
     const via = device ? (device.online ? device.name : t("cameras.device-offline", { name: device.name })) : camera.via === "node" ? t("cameras.hub") : camera.via;
     return h("tr", { "data-camera": camera.id, "data-tone": tone },
-      h("th", { scope: "row", text: camera.name }),
+      h("th", { scope: "row" }, h("a", { href: `#/cameras/${camera.id}`, text: camera.name })),
       h("td", { "data-label": t("cameras.state") },
         h("span", { class: "chip", "data-tone": tone }, h("span", { class: "mark", "aria-hidden": "true" }), word),
         h("span", { class: "sub", text: [words, since].filter((part) => part !== "").join(", ") })),
@@ -75,17 +76,7 @@ export class CamerasView implements View {
   }
 }
 
-/** Codecs as people call them, by the sample entry that an RFC 6381 name begins with. */
-const CODECS: Readonly<Record<string, string>> = { avc1: "H.264", avc3: "H.264", hvc1: "H.265", hev1: "H.265" };
-
-function codecName(codec: string): string {
-  return CODECS[codec.split(".")[0] ?? ""] ?? codec;
-}
-
 function tierLine(tier: TierReport): HTMLElement {
-  const picture = tier.width && tier.height ? `${tier.width}×${tier.height}` : "";
-  const fps = tier.fps ? `${Math.round(tier.fps)} fps` : "";
-  const gop = tier.gop_s ? `GOP ${Number(tier.gop_s.toFixed(1))} s` : "";
-  const parts = [codecName(tier.codec ?? ""), picture, fps, gop].filter((part) => part !== "");
+  const parts = streamWords({ ...tier, bitrate_kbps: null });
   return h("div", { class: "tier" }, h("span", { class: "tier-name", text: tier.tier }), parts.length === 0 ? t("cameras.stream-unknown") : parts.join(" · "));
 }
