@@ -7,7 +7,9 @@ const SECTION = "browser sound and picture";
 /** Sound and picture of one instant are to be heard and seen so close together, ms. */
 const APART_LIMIT_MS = 40;
 /** The join is over after this, ms. */
-const SETTLE_MS = 5_000;
+const SETTLE_MS = 45_000;
+/** The age of the picture at a beep is that of the pictures so close to it, ms: a browser moves it while it aligns. */
+const AROUND_MS = 250;
 
 /** How far sound and picture of one instant are apart, by the beep at each full second and the burnt-in clock. */
 export async function soundAndPicture(codec: string, protocol: "webrtc" | "ll-hls", seconds: number): Promise<Row[]> {
@@ -26,7 +28,10 @@ export async function soundAndPicture(codec: string, protocol: "webrtc" | "ll-hl
     const beeps = await console.page.evaluate(([camera, ms]) => window.probe.beeps(camera, ms), [id, seconds * 1_000] as const);
     const pictures = await console.shown(id);
     const late = percentile(pictures.map(({ at, clock }) => at - clock), 0.5);
-    const later = beeps.slice(1).map((heardAt) => centred(heardAt - late));
+    const later = beeps.slice(1).flatMap((heardAt) => {
+      const meanwhile = pictures.filter(({ at }) => Math.abs(at - heardAt) <= AROUND_MS).map(({ at, clock }) => at - clock);
+      return meanwhile.length === 0 ? [] : [centred(heardAt - percentile(meanwhile, 0.5))];
+    });
     say(`    sound behind the picture: ${later.map((ms) => ms.toFixed(0)).join(" ")} ms; the picture is ${late.toFixed(0)} ms old`);
     const what = `${protocol === "webrtc" ? "WebRTC" : "LL-HLS"}, ${codec}`;
     const row = (text: string, value: number, target: number | null): Row => ({ section: SECTION, what: `${what}: ${text}`, value, unit: "ms", target });
