@@ -5,13 +5,14 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use sluice_runtime::{Clock, TaskScope};
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::{
-    error::{BindError, OfferError, TrickleError},
+    error::{BindError, OfferError, SwitchError, TrickleError},
     frame::{AudioPacket, FeedId, FeedMedia, Frame, SessionKey},
     metrics::EngineMetrics,
     socket::UdpPort,
@@ -34,13 +35,22 @@ pub struct EngineConfig {
     pub gop_bytes: usize,
     /// Most viewers at one time.
     pub max_viewers: usize,
+    /// How long a viewer waits for the feed it is to move to.
+    pub switch_patience: Duration,
 }
 
 impl EngineConfig {
     /// An engine on `udp` and on the same port of TCP, with the usual limits.
     #[must_use]
     pub fn new(udp: SocketAddr) -> Self {
-        Self { udp, tcp: Some(udp), advertised: Vec::new(), gop_bytes: GOP_BYTES, max_viewers: MAX_VIEWERS }
+        Self {
+            udp,
+            tcp: Some(udp),
+            advertised: Vec::new(),
+            gop_bytes: GOP_BYTES,
+            max_viewers: MAX_VIEWERS,
+            switch_patience: SWITCH_PATIENCE,
+        }
     }
 }
 
@@ -53,6 +63,10 @@ pub enum EngineEvent {
     Ended(SessionKey, EndReason),
     /// A viewer cannot be served from the cache; at most one a second for each feed.
     KeyFrameWanted(FeedId),
+    /// The viewer is sent this feed from now on; the one before is not needed for it any more.
+    Switched(SessionKey, FeedId),
+    /// The viewer was to be sent this feed and stays with the one it has.
+    Stayed(SessionKey, FeedId, SwitchError),
     /// Text that the browser sent over the data channel.
     Message(SessionKey, String),
 }
@@ -124,11 +138,18 @@ pub(crate) enum Told {
     Closed(SessionKey),
     Removed(FeedId),
     Described(FeedId, FeedMedia),
+    Switch(SessionKey, FeedId),
 }
 
 impl Shared {
     pub(crate) fn tell(&self, told: Told) {
-        self.told.lock().unwrap_or_else(PoisonError::into_inner).push(told);
+        let mut waiting = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Told::Switch(session, _) = told {
+            // However often a viewer is told to move before that is looked at: the last word counts.
+            waiting.retain(|told| !matches!(told, Told::Switch(earlier, _) if *earlier == session));
+        }
+        waiting.push(told);
+        drop(waiting);
         self.woken.notify_one();
     }
 
@@ -272,6 +293,14 @@ impl Engine {
         self.shared.tell(Told::Closed(session));
     }
 
+    /// Moves a viewer to another feed within its session, without a gap: its old feed goes on until a key frame of the
+    /// new one came that is newer than all the viewer was sent. [`EngineEvent::Switched`] or [`EngineEvent::Stayed`]
+    /// answers within [`EngineConfig::switch_patience`], unless the session ends before. A later call takes the place of an earlier one, which is
+    /// not answered then; a call for the feed that the viewer has calls a move off.
+    pub fn switch(&self, session: SessionKey, feed: FeedId) {
+        self.shared.tell(Told::Switch(session, feed));
+    }
+
     /// The UDP address the engine listens on.
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
@@ -291,6 +320,8 @@ const GOP_BYTES: usize = 8 << 20;
 const LONGEST_PAYLOAD: usize = 1_200;
 /// About what two cores serve at 1 Mbit/s.
 const MAX_VIEWERS: usize = 4_096;
+/// A camera opened for this, its longest usual GOP of 10 s, and one more where the first key frame came too soon.
+const SWITCH_PATIENCE: Duration = Duration::from_secs(30);
 /// Frames and sounds that wait for the engine: 5 s of four cameras. Full: sound is dropped, a feed's pictures are
 /// cut to its next key frame.
 const MEDIA_QUEUE: usize = 1_024;

@@ -55,6 +55,24 @@ pub enum TrickleError {
     Stopped,
 }
 
+/// Why a viewer stays with the feed it has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SwitchError {
+    /// No such session.
+    #[error("no such session")]
+    Unknown,
+    /// The viewer did not offer to take what the other feed carries.
+    #[error("the viewer does not take what the other feed carries")]
+    CodecUnsupported,
+    /// No picture of the other feed came in time.
+    #[error("no picture of the other feed came")]
+    NoPicture,
+    /// Pictures came, but no key frame that is newer than what the viewer was shown.
+    #[error("no key frame of the other feed came that is new enough")]
+    NoKeyFrame,
+}
+
 /// Why an engine could not start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

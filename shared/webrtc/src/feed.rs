@@ -13,7 +13,9 @@ use crate::{
 pub(crate) struct Feed {
     pub(crate) gop: Gop,
     pub(crate) viewers: Vec<SessionKey>,
-    /// Those of them who want sound.
+    /// Those who still have another feed and move to this one with its next fitting key frame.
+    pub(crate) arrivals: Vec<SessionKey>,
+    /// Those of the viewers who want sound.
     pub(crate) listeners: Vec<SessionKey>,
     /// What it carries, once that was told.
     pub(crate) media: Option<FeedMedia>,
@@ -25,6 +27,7 @@ impl Feed {
         Self {
             gop: Gop::new(gop_bytes),
             viewers: Vec::new(),
+            arrivals: Vec::new(),
             listeners: Vec::new(),
             media: None,
             key_frame_asked: None,
@@ -42,6 +45,11 @@ impl Feed {
     pub(crate) fn leave(&mut self, key: SessionKey) {
         self.viewers.retain(|other| *other != key);
         self.listen(key, false);
+    }
+
+    /// Whether anybody is to be sent it, now or soon.
+    pub(crate) fn is_wanted(&self) -> bool {
+        !self.viewers.is_empty() || !self.arrivals.is_empty()
     }
 
     /// Whether the source is to be asked for a key frame now: at most once a second.

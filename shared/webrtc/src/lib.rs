@@ -9,8 +9,10 @@
 //! A viewer is `Connecting` until DTLS stands, `Waiting` until it has a key frame (cached or live), then
 //! `Playing`; see `lineup.rs`. It ends by its own close, by 5 s of silence, or by [`Engine::close`].
 //!
+//! A playing viewer moves to another feed by [`Engine::switch`], within its session: `lineup.rs`, `hold.rs`.
+//!
 //! Invariants: payloads are shared between viewers; a frame leaves for a viewer in one flush; RTP time never goes
-//! back; a frame whose references a viewer lacks is never sent; hostile bytes are counted, and end at most the
+//! back, nor does what a viewer sees when it moves; a frame whose references a viewer lacks is never sent; hostile bytes are counted, and end at most the
 //! session they claim to be of.
 
 mod burst;
@@ -21,6 +23,7 @@ mod feed;
 mod formats;
 mod frame;
 mod framing;
+mod hold;
 mod lineup;
 mod metrics;
 mod negotiate;
@@ -35,6 +38,6 @@ mod timers;
 mod viewer;
 
 pub use engine::{Answer, EndReason, Engine, EngineConfig, EngineEvent};
-pub use error::{BindError, OfferError, TrickleError};
+pub use error::{BindError, OfferError, SwitchError, TrickleError};
 pub use frame::{AudioKind, AudioPacket, FeedId, FeedMedia, Frame, SessionKey};
 pub use metrics::EngineMetrics;

@@ -9,6 +9,7 @@ use crate::{
     burst::{self, Join},
     feed::Gop,
     frame::Frame,
+    hold::{self, Hold},
     pace::Pace,
     timeline::{Stamp, Timeline},
 };
@@ -20,6 +21,9 @@ use crate::{
 ///                            ▲                                │
 ///                            └── discontinuity, cut, loss ────┘
 /// ```
+///
+/// A viewer moves to another feed by [`Lineup::cross`], at a key frame that is newer than all it was sent; until then
+/// the pictures of its old feed go on, kept back as far as the new one is behind ([`Hold`]).
 #[derive(Debug)]
 pub(crate) struct Lineup {
     state: State,
@@ -29,6 +33,7 @@ pub(crate) struct Lineup {
     begun: Option<(usize, Stamp)>,
     pace: Pace,
     timeline: Timeline,
+    hold: Hold,
     repeated_at: Option<Instant>,
     orders: Orders,
 }
@@ -56,6 +61,8 @@ struct Item {
     paced: bool,
     /// Ticks after the frame before it, where its own place in time is taken.
     squeeze: Option<i64>,
+    /// It is kept back until then.
+    due: Option<Instant>,
 }
 
 /// Packets of one frame to be sent now.
@@ -77,6 +84,7 @@ impl Lineup {
             begun: None,
             pace: Pace::new(),
             timeline: Timeline::new(base, VIDEO_RATE),
+            hold: Hold::default(),
             repeated_at: None,
             orders: Orders::default(),
         }
@@ -95,7 +103,7 @@ impl Lineup {
             State::Connecting => {}
             State::Waiting { .. } if frame.key => {
                 self.state = State::Playing;
-                self.enqueue(frame, None);
+                self.enqueue(now, frame);
             }
             State::Waiting { decide_at } => {
                 if decide_at.is_some_and(|at| at <= now) {
@@ -103,7 +111,7 @@ impl Lineup {
                 }
             }
             State::Playing => {
-                self.enqueue(frame, None);
+                self.enqueue(now, frame);
                 if self.queued_bytes > SEND_BUDGET {
                     self.cut();
                 }
@@ -126,6 +134,54 @@ impl Lineup {
             self.orders.cut = true;
             self.orders.want_key_frame = true;
         }
+    }
+
+    /// The viewer is to move to another feed as soon as [`Lineup::cross`] can.
+    pub(crate) fn approach(&mut self) {
+        self.hold.begin();
+    }
+
+    /// The viewer is to stay with its feed after all.
+    pub(crate) fn stay(&mut self) {
+        self.hold.end();
+    }
+
+    /// A picture of the feed that the viewer is to move to has come.
+    pub(crate) fn compare(&mut self, frame: &Frame) {
+        self.hold.compare(frame.captured_at_ms, frame.key);
+    }
+
+    /// Moves to the feed whose newest pictures are in `gop`, if they follow what the viewer was sent: whatever it has
+    /// seen is older than the key frame. `false` if it must go on with its old feed for now.
+    pub(crate) fn cross(&mut self, now: Instant, gop: &Gop) -> bool {
+        if self.state == State::Connecting {
+            self.hold.release();
+            return true;
+        }
+        let newest = self.timeline.newest();
+        let margin = if self.state == State::Playing { hold::MARGIN_MS } else { 0 };
+        let follows = gop.frames().first().is_some_and(|key| {
+            newest.is_none_or(|sent| sent.captured_at_ms.saturating_add(margin) <= key.captured_at_ms)
+        });
+        // A burst under way is left to its end: half a picture would be all that comes of it.
+        let busy = self.begun.is_some() || self.queue.iter().any(|item| item.paced);
+        let [live] = gop.frames() else {
+            let at_once = burst::join(&gop.cached(), self.pace.rate(gop.bytes())) == Join::Burst;
+            if !follows || busy || !at_once {
+                return false;
+            }
+            self.leave();
+            self.orders.burst = true;
+            self.burst(now, gop, None);
+            return true;
+        };
+        if !follows || busy {
+            return false;
+        }
+        self.leave();
+        self.state = State::Playing;
+        self.enqueue(now, live);
+        true
     }
 
     /// The viewer says that it cannot decode any more (PLI, FIR).
@@ -164,6 +220,9 @@ impl Lineup {
     /// The next packets to send at `now`, if any.
     pub(crate) fn poll(&mut self, now: Instant) -> Option<Slice> {
         let item = self.queue.front()?;
+        if item.due.is_some_and(|due| due > now) {
+            return None;
+        }
         let paced = item.paced;
         let mut left = if paced { self.pace.allowance(now) } else { i64::MAX };
         if left <= 0 {
@@ -192,7 +251,7 @@ impl Lineup {
 
     /// When [`Lineup::woke`] and [`Lineup::poll`] have something to do again.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        let sending = if self.queue.is_empty() { None } else { self.pace.next() };
+        let sending = self.queue.front().and_then(|item| item.due.or_else(|| self.pace.next()));
         let deciding = match self.state {
             State::Waiting { decide_at } => decide_at,
             _ => None,
@@ -232,18 +291,27 @@ impl Lineup {
         self.pace.begin(now, gop.bytes());
         for frame in gop.frames() {
             self.queued_bytes += frame.size;
-            self.queue.push_back(Item { frame: Arc::clone(frame), paced: true, squeeze });
+            self.queue.push_back(Item { frame: Arc::clone(frame), paced: true, squeeze, due: None });
         }
     }
 
-    fn enqueue(&mut self, frame: &Arc<Frame>, squeeze: Option<i64>) {
+    fn enqueue(&mut self, now: Instant, frame: &Arc<Frame>) {
         if frame.payloads.is_empty() {
             return;
         }
         // A live frame overtakes no burst, and joins its pace.
         let paced = self.queue.back().is_some_and(|last| last.paced);
+        let kept = self.hold.keep(frame.captured_at_ms);
+        let due = (!paced && !kept.is_zero()).then(|| now + kept);
         self.queued_bytes += frame.size;
-        self.queue.push_back(Item { frame: Arc::clone(frame), paced, squeeze });
+        self.queue.push_back(Item { frame: Arc::clone(frame), paced, squeeze: None, due });
+    }
+
+    /// Nothing more of the old feed: what was kept back of it is no older than what comes.
+    fn leave(&mut self) {
+        self.clear();
+        self.hold.release();
+        self.timeline.renew();
     }
 
     fn clear(&mut self) {
@@ -271,5 +339,7 @@ const REPEAT_INTERVAL: Duration = Duration::from_secs(1);
 /// A camera that was asked for a key frame answers within this, or never.
 const ASK_AGAIN: Duration = Duration::from_secs(2);
 
+#[cfg(test)]
+mod crossing;
 #[cfg(test)]
 mod tests;

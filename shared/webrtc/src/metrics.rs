@@ -28,6 +28,8 @@ pub struct EngineMetrics {
     pub(crate) rebursts: Counter,
     pub(crate) waits: Counter,
     pub(crate) cuts: Counter,
+    pub(crate) switches: Counter,
+    pub(crate) switches_failed: Counter,
     pub(crate) picture_losses: Counter,
     pub(crate) key_frames_wanted: Counter,
     pub(crate) messages_dropped: Counter,
@@ -73,7 +75,7 @@ impl EngineMetrics {
                 "From DTLS to picture",
                 all.first_packet_seconds.clone(),
             );
-            let counters: [(&str, &str, &Counter); 22] = [
+            let counters: [(&str, &str, &Counter); 24] = [
                 ("offers_refused", "Offers that could not be answered", &all.offers_refused),
                 ("frames", "Frames handed in", &all.frames),
                 ("frames_dropped", "Frames dropped because the engine was behind", &all.frames_dropped),
@@ -94,6 +96,8 @@ impl EngineMetrics {
                 ("rebursts", "Lost pictures served from the cache", &all.rebursts),
                 ("waits", "Joins that waited for a key frame", &all.waits),
                 ("cuts", "Viewers cut to the next key frame: too slow", &all.cuts),
+                ("switches", "Viewers moved to another feed", &all.switches),
+                ("switches_failed", "Viewers who stayed with their feed instead", &all.switches_failed),
                 ("picture_losses", "PLI and FIR of viewers", &all.picture_losses),
                 ("key_frames_wanted", "Key frames asked of the source", &all.key_frames_wanted),
                 ("messages_dropped", "Data channel texts nobody took", &all.messages_dropped),
@@ -129,6 +133,8 @@ impl EngineMetrics {
             rebursts: Counter::default(),
             waits: Counter::default(),
             cuts: Counter::default(),
+            switches: Counter::default(),
+            switches_failed: Counter::default(),
             picture_losses: Counter::default(),
             key_frames_wanted: Counter::default(),
             messages_dropped: Counter::default(),

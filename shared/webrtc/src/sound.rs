@@ -40,6 +40,12 @@ impl Sound {
         self.resumes = true;
     }
 
+    /// What comes from here on is of another feed.
+    pub(crate) fn renew(&mut self) {
+        self.timeline.renew();
+        self.resumes = true;
+    }
+
     /// Hands the packet to the session; it leaves with the viewer's next turn. `false` if the viewer cannot or
     /// does not want to hear it.
     pub(crate) fn write(

@@ -1,5 +1,6 @@
 mod feeds;
 mod ingress;
+mod switches;
 #[cfg(test)]
 mod tests;
 mod turns;
@@ -9,7 +10,7 @@ use std::{
     net::SocketAddr,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use sluice_runtime::{Clock, Shutdown};
@@ -73,6 +74,7 @@ struct Inputs {
 struct Limits {
     gop_bytes: usize,
     viewers: usize,
+    switch_patience: Duration,
 }
 
 enum Wake {
@@ -112,7 +114,11 @@ impl Task {
             by_ufrag: HashMap::new(),
             timers: Timers::default(),
             local,
-            limits: Limits { gop_bytes: config.gop_bytes, viewers: config.max_viewers },
+            limits: Limits {
+                gop_bytes: config.gop_bytes,
+                viewers: config.max_viewers,
+                switch_patience: config.switch_patience,
+            },
             pending: VecDeque::new(),
             notices: Vec::new(),
             metrics,
@@ -248,6 +254,7 @@ impl Task {
                 Told::Closed(key) => self.remove(key, EndLabel::Requested),
                 Told::Removed(id) => self.forget(id),
                 Told::Described(id, media) => self.describe(id, media),
+                Told::Switch(key, id) => self.switch(key, id),
             }
         }
     }
@@ -268,6 +275,7 @@ impl Task {
                 viewer.lineup.woke(at.now, &feed.gop);
             }
             viewer.tell_freshness(at);
+            self.tire(at, key);
             self.turn(at, key);
         }
     }

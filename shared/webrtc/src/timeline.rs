@@ -38,6 +38,11 @@ impl Timeline {
         self.rate = rate.into();
     }
 
+    /// From here on it is another feed: it goes on by the time that passed between what both captured.
+    pub(crate) fn renew(&mut self) {
+        self.renewed = true;
+    }
+
     /// The RTP timestamp for a frame of the feed in its place in time.
     pub(crate) fn follow(&mut self, timestamp: i64, captured_at_ms: i64) -> Stamp {
         let renewed = std::mem::take(&mut self.renewed);

@@ -34,6 +34,8 @@ pub(crate) struct Viewer {
     /// The number of the feed's pictures, where the viewer takes them.
     video: Option<Pt>,
     pub(crate) feed: FeedId,
+    /// Where it is to move.
+    pub(crate) approach: Option<Approach>,
     pub(crate) lineup: Lineup,
     sound: Sound,
     /// Sound was handed to the session and has not left.
@@ -48,6 +50,15 @@ pub(crate) struct Viewer {
     /// Packets handed to the session since its last step.
     held: usize,
     resends: Resends,
+}
+
+/// A viewer's way to another feed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Approach {
+    pub(crate) feed: FeedId,
+    pub(crate) give_up: Instant,
+    /// Whether any picture of it came.
+    pub(crate) pictured: bool,
 }
 
 /// One end of a path to a viewer.
@@ -103,6 +114,7 @@ impl Viewer {
             video: lines.video_type(Codec::H264),
             lines,
             feed,
+            approach: None,
             lineup: Lineup::new(fastrand::u32(..)),
             sound,
             sounding: false,
@@ -121,6 +133,19 @@ impl Viewer {
     pub(crate) fn tune(&mut self, media: FeedMedia) -> bool {
         self.video = media.video.and_then(|codec| self.lines.video_type(codec));
         self.lines.take(media)
+    }
+
+    /// Whether it offered to take this; a feed that is not described yet may be anything.
+    pub(crate) fn takes(&self, media: Option<FeedMedia>) -> bool {
+        media.is_none_or(|media| self.lines.take(media))
+    }
+
+    /// Is sent another feed from here on, which is this.
+    pub(crate) fn arrive(&mut self, feed: FeedId, media: Option<FeedMedia>) {
+        (self.feed, self.approach) = (feed, None);
+        self.lineup.stay();
+        self.tune(media.unwrap_or(FeedMedia { video: Some(Codec::H264), audio: None, reordered: false }));
+        self.sound.renew();
     }
 
     /// Whether it is to be sent pictures now.
@@ -194,7 +219,8 @@ impl Viewer {
 
     /// When [`Viewer::run`] or [`Viewer::over`] has something to do again.
     pub(crate) fn deadline(&self) -> Instant {
-        let others = [self.lineup.deadline(), self.times.tell];
+        let others =
+            [self.lineup.deadline(), self.times.tell, self.approach.map(|approach| approach.give_up)];
         others.into_iter().flatten().fold(self.times.rtc.min(self.patience().0), Instant::min)
     }
 

@@ -25,7 +25,7 @@ impl Task {
 
     pub(super) fn forget(&mut self, id: FeedId) {
         let Some(feed) = self.feeds.get_mut(&id) else { return };
-        if feed.viewers.is_empty() {
+        if !feed.is_wanted() {
             self.feeds.remove(&id);
         } else {
             self.discontinuity(id);
@@ -61,6 +61,7 @@ impl Task {
             self.show(at, key);
             self.turn(at, key);
         }
+        self.screen_arrivals(id);
     }
 
     fn frame(&mut self, id: FeedId, frame: &Arc<Frame>) {
@@ -85,6 +86,7 @@ impl Task {
                 feed.viewers.retain(|key| self.viewers.contains_key(key));
             }
         }
+        self.welcome(id, frame);
     }
 
     fn audio(&mut self, id: FeedId, packet: &AudioPacket) {
@@ -109,7 +111,7 @@ impl Task {
                 viewer.lineup.discontinuity();
             }
         }
-        if !feed.viewers.is_empty() {
+        if feed.is_wanted() {
             self.want_key_frame(now, id);
         }
     }

@@ -142,6 +142,9 @@ impl Task {
         if let Some(feed) = self.feeds.get_mut(&viewer.feed) {
             feed.leave(key);
         }
+        if let Some(feed) = viewer.approach.and_then(|approach| self.feeds.get_mut(&approach.feed)) {
+            feed.arrivals.retain(|other| *other != key);
+        }
         self.metrics.viewers_ended.get_or_create(&EndedBy { reason: label }).inc();
     }
 }

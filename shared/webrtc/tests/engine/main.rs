@@ -9,3 +9,4 @@ mod leave;
 mod negotiate;
 mod sound;
 mod stage;
+mod switch;

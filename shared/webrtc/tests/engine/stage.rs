@@ -27,13 +27,21 @@ pub(crate) struct Stage {
     metrics: Metrics,
     next: i64,
     next_sound: i64,
-    epoch_ms: i64,
+    pub(crate) epoch_ms: i64,
 }
 
 impl Stage {
     pub(crate) fn new() -> Self {
+        Self::with(EngineConfig::new(SocketAddr::new(LOOPBACK, 0)))
+    }
+
+    /// An engine whose viewers wait no longer than this for a feed that they are to move to.
+    pub(crate) fn with_switch_patience(switch_patience: Duration) -> Self {
+        Self::with(EngineConfig { switch_patience, ..EngineConfig::new(SocketAddr::new(LOOPBACK, 0)) })
+    }
+
+    fn with(config: EngineConfig) -> Self {
         let (scope, clock, metrics) = (TaskScope::new(), Clock::system(), Metrics::default());
-        let config = EngineConfig::new(SocketAddr::new(LOOPBACK, 0));
         let counts = EngineMetrics::register(&metrics);
         let (engine, events) = Engine::bind(&scope, clock, config, counts).unwrap();
         Self { clock, engine, events, scope, metrics, next: 0, next_sound: 0, epoch_ms: clock.unix_millis() }
