@@ -7,8 +7,9 @@
 //! desired cameras ─▶ plan (pure) ─▶ close, open, keep warm ─▶ sources ─▶ report
 //! ```
 //!
-//! Invariants: one source per (camera, tier); a password is opened here and lives in memory only; the tiers
-//! of a camera share one auth breaker; the report never holds an address or a secret.
+//! Invariants: one source per (camera, tier); a password is opened here and lives in memory only; every
+//! session is permitted by the guardian; the report never holds an address or a secret; what is kept warm stays within
+//! the memory that the process was given.
 
 mod plan;
 mod pulls;

@@ -54,8 +54,8 @@ pub(crate) struct Plan {
     pub(crate) warm: Vec<(Key, bool)>,
 }
 
-/// The password as the hub has it, and how this device opens it.
-pub(crate) type Open<'a> = dyn Fn(CameraId, &[u8]) -> Option<Secret<String>> + 'a;
+/// How this device opens a password: what it was sealed as, and the sealed bytes.
+pub(crate) type Open<'a> = dyn Fn(&str, &[u8]) -> Option<Secret<String>> + 'a;
 
 /// A link to the hub that breaks is back within a few seconds.
 const SHORTEST_HOLD: Duration = Duration::from_secs(5);
@@ -110,7 +110,9 @@ fn login(camera: &DesiredCamera, open: &Open<'_>) -> Result<Option<Login>, Refus
         let named = (!camera.username.is_empty()).then(|| camera.username.clone());
         return Ok(named.map(|username| Login { username, password: Secret::default() }));
     }
-    let password = open(camera.camera_id, &camera.sealed_password).ok_or(Refusal::Password)?;
+    let own = camera.camera_id.to_string();
+    let sealed_as = if camera.sealed_as.is_empty() { &own } else { &camera.sealed_as };
+    let password = open(sealed_as, &camera.sealed_password).ok_or(Refusal::Password)?;
     Ok(Some(Login { username: camera.username.clone(), password }))
 }
 
@@ -121,7 +123,7 @@ fn transport(camera: &DesiredCamera) -> Transport {
     }
 }
 
-fn address(url: &str) -> Option<Url> {
+pub(crate) fn address(url: &str) -> Option<Url> {
     let url = Url::parse(url).ok()?;
     (url.scheme() == "rtsp" && url.host().is_some()).then_some(url)
 }

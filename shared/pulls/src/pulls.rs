@@ -4,9 +4,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use sluice_guardian::{Device, Guardian, Limits};
 use sluice_ids::{CameraId, Tier, UnixMillis};
 use sluice_runtime::{Clock, Shutdown, TaskScope};
-use sluice_source::{AuthBreaker, Credentials, Settings, Source, SourceMetrics, Status};
+use sluice_source::{Credentials, Settings, Source, SourceMetrics, Status};
 use sluice_telemetry::Secret;
 use sluice_trust::seal::Keypair;
 use sluice_wire::control::{CameraReport, DesiredCamera};
@@ -14,9 +15,10 @@ use tokio::{
     select,
     sync::{Notify, watch},
 };
+use url::Url;
 
 use crate::{
-    plan::{Key, Pull, Spec, plan, specs},
+    plan::{Key, Pull, Spec, address, plan, specs},
     report,
 };
 
@@ -40,6 +42,7 @@ struct Shared {
     scope: TaskScope,
     clock: Clock,
     config: PullsConfig,
+    guardian: Guardian,
     metrics: SourceMetrics,
     /// A registry in the sense of the style paper: locked for a moment, never across an await.
     streams: Mutex<BTreeMap<Key, Stream>>,
@@ -55,6 +58,8 @@ struct Stream {
 
 /// Changes that come together are told together.
 const SETTLE: Duration = Duration::from_millis(200);
+/// Sessions come and go with every question to a camera.
+const SESSIONS_SETTLE: Duration = Duration::from_secs(1);
 /// Figures that always move are told this often: 50 cameras then cost about 1 kbit/s on the link.
 const FIGURES_EVERY: Duration = Duration::from_secs(60);
 
@@ -62,10 +67,22 @@ impl Pulls {
     /// Nothing is pulled until [`Pulls::apply`].
     #[must_use]
     pub fn spawn(scope: &TaskScope, clock: Clock, config: PullsConfig, metrics: SourceMetrics) -> Self {
+        Self::guarded(scope, clock, (config, Guardian::new(clock, Limits::default())), metrics)
+    }
+
+    /// The same, with a guardian that others ask too.
+    #[must_use]
+    pub fn guarded(
+        scope: &TaskScope,
+        clock: Clock,
+        (config, guardian): (PullsConfig, Guardian),
+        metrics: SourceMetrics,
+    ) -> Self {
         let shared = Arc::new(Shared {
             scope: scope.child(),
             clock,
             config,
+            guardian,
             metrics,
             streams: Mutex::default(),
             changed: Arc::default(),
@@ -77,7 +94,8 @@ impl Pulls {
 
     /// Makes the sources agree with the list. Streams that did not change are not touched.
     pub fn apply(&self, desired: &[DesiredCamera]) {
-        let wanted = specs(desired, &|camera, sealed| self.shared.password(camera, sealed));
+        self.shared.guard(desired);
+        let wanted = specs(desired, &|sealed_as, sealed| self.shared.password(sealed_as, sealed));
         let mut streams = self.shared.streams();
         let plan = plan(streams.iter().map(|(key, stream)| (key, &stream.spec)), wanted);
         for key in plan.close {
@@ -85,10 +103,8 @@ impl Pulls {
                 source.close();
             }
         }
-        let mut breakers = BTreeMap::<CameraId, AuthBreaker>::new();
         for (key, spec) in plan.open {
-            let breaker = breakers.entry(key.0).or_default().clone();
-            let stream = self.shared.open(key, spec, breaker);
+            let stream = self.shared.open(key, spec);
             streams.insert(key, stream);
         }
         for (key, warm) in plan.warm {
@@ -134,13 +150,32 @@ impl Shared {
         self.streams.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The associated data of a sealed password is its camera's id.
-    fn password(&self, camera: CameraId, sealed: &[u8]) -> Option<Secret<String>> {
-        let opened = self.config.seal_key.open(camera.to_string().as_bytes(), sealed).ok()?;
+    fn password(&self, sealed_as: &str, sealed: &[u8]) -> Option<Secret<String>> {
+        let opened = self.config.seal_key.open(sealed_as.as_bytes(), sealed).ok()?;
         String::from_utf8(opened).ok().map(Secret::new)
     }
 
-    fn open(&self, (camera, tier): Key, spec: Spec, breaker: AuthBreaker) -> Stream {
+    /// Tells the guardian which addresses are one device, and how much each may be asked for.
+    fn guard(&self, desired: &[DesiredCamera]) {
+        let mut budgets: BTreeMap<Device, u32> = BTreeMap::new();
+        for camera in desired {
+            let xaddr = camera.onvif.as_ref().and_then(|onvif| Url::parse(&onvif.xaddr).ok());
+            let urls = camera.tiers.iter().filter_map(|tier| address(&tier.url)).chain(xaddr);
+            for device in urls.map(|url| Device::at(&url)) {
+                if let Some(onvif) = camera.onvif.as_ref().filter(|onvif| !onvif.key.is_empty()) {
+                    self.guardian.recognise(&device, &onvif.key);
+                }
+                // Of two channels of a recorder the one that was set counts.
+                let budget = budgets.entry(device).or_default();
+                *budget = (*budget).max(camera.session_budget);
+            }
+        }
+        for (device, budget) in budgets {
+            self.guardian.set_budget(&device, (budget > 0).then_some(budget));
+        }
+    }
+
+    fn open(&self, (camera, tier): Key, spec: Spec) -> Stream {
         let since = UnixMillis(self.clock.unix_millis());
         let Pull::From { url, login, hold, transport } = &spec.pull else {
             return Stream { spec, since, source: None };
@@ -155,7 +190,9 @@ impl Shared {
             ring_bytes: self.config.ring_bytes,
             hold: *hold,
             transport: *transport,
-            breaker,
+            purpose: tier.to_string(),
+            device: Device::at(url),
+            guardian: self.guardian.clone(),
         };
         let source = Source::spawn(&self.scope, self.clock, settings, self.metrics.clone());
         source.keep_warm(spec.warm);
@@ -173,7 +210,15 @@ impl Shared {
             };
             match cameras.last_mut().filter(|last| last.camera_id == *camera) {
                 Some(last) => last.tiers.push(tier),
-                None => cameras.push(CameraReport::new(*camera, vec![tier])),
+                None => {
+                    let mut report = CameraReport::new(*camera, vec![tier]);
+                    if let Pull::From { url, .. } = &stream.spec.pull {
+                        let device = Device::at(url);
+                        report.sessions = self.guardian.sessions(&device);
+                        report.session_budget = self.guardian.budget(&device).unwrap_or(0);
+                    }
+                    cameras.push(report);
+                }
             }
         }
         cameras
@@ -190,11 +235,15 @@ async fn watch_over(mut status: watch::Receiver<Status>, changed: Arc<Notify>) {
 async fn tell(shared: Arc<Shared>, report: watch::Sender<Arc<Vec<CameraReport>>>, shutdown: Shutdown) {
     let clock = shared.clock;
     let mut figures_due: Option<Instant> = None;
+    let mut sessions = shared.guardian.changed();
     loop {
         select! { biased;
             () = shutdown.requested() => return,
             () = shared.changed.notified() => clock.sleep(SETTLE).await,
+            // The guardian lives in `shared`.
+            _ = sessions.changed() => clock.sleep(SESSIONS_SETTLE).await,
         }
+        sessions.mark_unchanged();
         let snapshot = shared.snapshot();
         let now = clock.now();
         if report::differs(&report.borrow(), &snapshot) || figures_due.is_none_or(|due| now >= due) {

@@ -4,7 +4,7 @@ use sluice_ids::{Tier, UnixMillis};
 use sluice_source::{Reason, ReasonCode as Code, State, Status};
 use sluice_wire::{
     ReasonCode,
-    control::{CameraReport, TierReport, TierState},
+    control::{CameraReport, SessionKind, TierReport, TierState},
 };
 
 use crate::plan::Refusal;
@@ -61,6 +61,9 @@ pub(crate) fn differs(before: &[CameraReport], after: &[CameraReport]) -> bool {
 
 fn still(report: &CameraReport) -> CameraReport {
     let mut still = report.clone();
+    // Questions last a moment; and since when something is so is computed anew each time.
+    still.sessions.retain(|session| session.kind == SessionKind::Rtsp);
+    still.sessions.iter_mut().for_each(|session| session.since = UnixMillis(0));
     for tier in &mut still.tiers {
         (tier.bitrate_kbps, tier.warm_bytes) = (0, 0);
         // Known or not is news; a tenth more or less is not.

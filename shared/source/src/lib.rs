@@ -1,14 +1,16 @@
 //! The pull of one stream of one camera: RTSP, raw RTP in, access units of picture and sound out, on demand.
 //!
 //! ```text
-//! Off ─demand─▶ Opening ─first key─▶ Warm ⇄ Forwarding        Warm: the last GOP is in memory
+//! Off ─demand─▶ Opening ─first key─▶ Warm ⇄ Forwarding        Opening: waits for the guardian, then for the camera
+//!                                                             Warm: the last GOP is in memory
 //!  ▲               │ failed            │ failed, stalled      Forwarding: somebody is subscribed
-//!  └─ no demand ── Resting ◀───────────┘                      Resting: jittered backoff, or locked by the breaker
+//!  └─ no demand ── Resting ◀───────────┘                      Resting: jittered backoff, or a locked secret
 //! ```
 //!
 //! Invariants: one RTSP session at most per [`Source`]; a subscriber receives nothing before a key frame,
-//! and after an overflow nothing before the next one (a stream of sound alone starts anywhere); two refusals of one secret end all attempts
-//! until the settings change ([`AuthBreaker`]); credentials are never part of a URL, a log line or a status.
+//! and after an overflow nothing before the next one (a stream of sound alone starts anywhere); no session is tried without
+//! the guardian's permit, and each that stood is torn down and counts until that was answered; credentials are never
+//! part of a URL, a log line or a status.
 
 mod intake;
 mod lifecycle;
@@ -24,7 +26,7 @@ mod task;
 
 pub use metrics::SourceMetrics;
 pub use presentation::{Line, LineKind, Presentation};
-pub use settings::{AuthBreaker, Credentials, Settings, Transport};
-pub use source::{Source, Start};
-pub use status::{Reason, ReasonCode, Sound, State, Status};
+pub use settings::{Credentials, Settings, Transport};
+pub use source::{KeyPicture, Source, Start};
+pub use status::{KeyFrames, Reason, ReasonCode, Sound, State, Status};
 pub use subscription::{Event, Subscription};

@@ -46,8 +46,12 @@ pub(crate) struct Demand {
 #[derive(Debug, Clone)]
 pub(crate) enum Input {
     DemandChanged(Demand),
+    /// The guardian lets the session be tried.
+    Admitted,
     Opened,
-    UnitArrived { key: bool },
+    UnitArrived {
+        key: bool,
+    },
     Failed(Failure),
     Woke,
 }
@@ -74,7 +78,9 @@ pub(crate) enum Retry {
     Never,
 }
 
-/// Above the sum of the session's own step limits: nothing is "opening" for ever.
+/// Above the guardian's own patience: nothing is "opening" for ever.
+const ADMITTED_WITHIN: Duration = Duration::from_secs(90);
+/// Above the sum of the session's own step limits.
 const OPENING_AT_MOST: Duration = Duration::from_secs(30);
 /// Some cameras start their encoder at PLAY.
 const FIRST_UNIT_WITHIN: Duration = Duration::from_secs(10);
@@ -85,7 +91,8 @@ const KEY_LATE_AFTER: Duration = Duration::from_secs(20);
 /// A new session often begins with a key frame, so it is worth one.
 const KEY_GIVE_UP_AFTER: Duration = Duration::from_secs(90);
 const FIRST_RETRY: Duration = Duration::from_millis(500);
-const LONGEST_REST: Duration = Duration::from_secs(60);
+/// After a power cut all cameras of a site play again within a minute of their return.
+const LONGEST_REST: Duration = Duration::from_secs(30);
 /// A camera that comes back while people look at its tile should not keep them waiting.
 const LONGEST_REST_WATCHED: Duration = Duration::from_secs(10);
 /// A session that lived this long says the camera is well: the backoff begins anew.
@@ -116,6 +123,11 @@ impl Lifecycle {
     pub(crate) fn handle(&mut self, now: Instant, input: Input) {
         match input {
             Input::DemandChanged(demand) => self.demand_changed(now, demand),
+            Input::Admitted => {
+                if let Phase::Opening { give_up } = &mut self.phase {
+                    *give_up = now + OPENING_AT_MOST;
+                }
+            }
             Input::Opened => {
                 if matches!(self.phase, Phase::Opening { .. }) {
                     self.phase = Phase::Playing(Playing::since(now));
@@ -233,7 +245,7 @@ impl Lifecycle {
     }
 
     fn open(&mut self, now: Instant) {
-        self.phase = Phase::Opening { give_up: now + OPENING_AT_MOST };
+        self.phase = Phase::Opening { give_up: now + ADMITTED_WITHIN };
         self.orders.push_back(Output::Open);
     }
 

@@ -8,17 +8,20 @@ use retina::client::{
     Transport as Carrier, UdpTransportOptions, UnassignedChannelDataPolicy,
 };
 use sluice_fault::{Class, Classed};
+use sluice_guardian::{Denied, Permit, Refusal, Verdict};
 
 use crate::{
     lifecycle::{Failure, Retry},
     presentation::{Line, LineKind, Presentation, fmtp, without_control},
-    settings::{AuthBreaker, Settings, Transport},
+    settings::{Settings, Transport},
     status::{Reason, ReasonCode},
 };
 
 /// A session that plays.
 pub(crate) struct Opened {
     pub(crate) session: Box<Session<Playing>>,
+    /// Of the guardian; it counts until the session was torn down.
+    pub(crate) permit: Permit,
     /// Names the lines that are received.
     pub(crate) presentation: Arc<Presentation>,
 }
@@ -50,8 +53,10 @@ pub(crate) enum OpenError {
     Refused,
     #[error("the camera asks for a user and a password, and none is set")]
     CredentialsMissing,
-    #[error("the password was refused twice and is not tried again until the settings change")]
-    Locked,
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    #[error("the camera refuses a password that works, while it serves other sessions: it has none left")]
+    Crowded,
     #[error("the camera answers {step} with {status}")]
     Status { step: Step, status: u16 },
     #[error("the stream has neither video nor audio")]
@@ -81,16 +86,31 @@ const PLAY_WITHIN: Duration = Duration::from_secs(8);
 const TEARDOWN_WITHIN: Duration = Duration::from_secs(2);
 
 /// Makes a session play. Waits first for the teardown of an earlier one of `group`.
-pub(crate) async fn open(settings: Arc<Settings>, group: Arc<SessionGroup>) -> Result<Opened, NotOpened> {
-    if settings.credentials.is_some() && settings.breaker.is_open() {
-        return Err(OpenError::Locked.into());
-    }
+pub(crate) async fn open(
+    settings: Arc<Settings>,
+    group: Arc<SessionGroup>,
+    permit: Permit,
+) -> Result<Opened, NotOpened> {
     torn_down(&group).await;
-    let session = describe(&settings, group).await;
-    judge(&settings, session.as_ref().err());
-    let mut session = session?;
+    match play(&settings, group).await {
+        Ok((session, presentation)) => {
+            permit.opened();
+            Ok(Opened { session, permit, presentation })
+        }
+        Err(NotOpened { error, presentation }) => {
+            let verdict = permit.refused(error.refusal());
+            Err(NotOpened { error: error.judged(verdict), presentation })
+        }
+    }
+}
+
+async fn play(
+    settings: &Settings,
+    group: Arc<SessionGroup>,
+) -> Result<(Box<Session<Playing>>, Arc<Presentation>), NotOpened> {
+    let mut session = describe(settings, group).await?;
     let mut presentation = presentation(&session);
-    let set_up = set_up(&settings, &mut session, &mut presentation).await;
+    let set_up = set_up(settings, &mut session, &mut presentation).await;
     let presentation = Arc::new(presentation);
     let offered = |error| NotOpened { error, presentation: Some(Arc::clone(&presentation)) };
     set_up.map_err(offered)?;
@@ -99,7 +119,7 @@ pub(crate) async fn open(settings: Arc<Settings>, group: Arc<SessionGroup>) -> R
         .initial_seq(InitialSequenceNumberPolicy::Ignore)
         .initial_timestamp(InitialTimestampPolicy::Ignore);
     let session = within(Step::Play, PLAY_WITHIN, session.play(options)).await.map_err(offered)?;
-    Ok(Opened { session: Box::new(session), presentation })
+    Ok((Box::new(session), presentation))
 }
 
 /// Asks for each line that can be delivered, and enters those that the camera gives.
@@ -148,6 +168,12 @@ pub(crate) async fn torn_down(group: &SessionGroup) {
     let _ = tokio::time::timeout(TEARDOWN_WITHIN, group.await_teardown()).await;
 }
 
+/// Waits until the camera knows that every session of `group` is over, or has forgotten it.
+pub(crate) async fn forgotten(group: &SessionGroup) {
+    let stale = group.stale_sessions();
+    group.await_stale_sessions(&stale).await;
+}
+
 /// What a playing session's error means.
 pub(crate) fn lost(error: &retina::Error) -> OpenError {
     classed(Step::Receive, error)
@@ -163,25 +189,14 @@ async fn describe(settings: &Settings, group: Arc<SessionGroup>) -> Result<Sessi
         .creds(login)
         .user_agent(concat!("sluice/", env!("CARGO_PKG_VERSION")).to_owned())
         .session_group(group)
-        .teardown(TeardownPolicy::Auto)
+        // A camera with few sessions counts one that was lost without a goodbye until its time is up.
+        .teardown(TeardownPolicy::Always)
         .unassigned_channel_data(UnassignedChannelDataPolicy::Auto);
     let describe = Session::describe(settings.url.clone(), options);
     within(Step::Describe, DESCRIBE_WITHIN, describe).await.map_err(|error| match error {
         OpenError::Refused if !asked => OpenError::CredentialsMissing,
         error => error,
     })
-}
-
-/// Counts what the camera said of the secret.
-fn judge(settings: &Settings, error: Option<&OpenError>) {
-    match error {
-        _ if settings.credentials.is_none() => {}
-        None => settings.breaker.accepted(),
-        Some(OpenError::Refused) => {
-            settings.breaker.refused();
-        }
-        Some(_) => {}
-    }
 }
 
 async fn within<T>(
@@ -258,8 +273,13 @@ impl From<OpenError> for NotOpened {
 impl OpenError {
     pub(crate) fn code(&self) -> ReasonCode {
         match self {
-            Self::Silent { .. } | Self::Connect(_) | Self::Lost => ReasonCode::Unreachable,
-            Self::Refused | Self::CredentialsMissing | Self::Locked => ReasonCode::WrongPassword,
+            Self::Silent { .. } | Self::Connect(_) | Self::Lost | Self::Denied(Denied::Busy) => {
+                ReasonCode::Unreachable
+            }
+            Self::Refused | Self::CredentialsMissing | Self::Denied(Denied::Locked) => {
+                ReasonCode::WrongPassword
+            }
+            Self::Crowded | Self::Denied(Denied::Exhausted { .. }) => ReasonCode::SessionsExhausted,
             // RFC 2326 §7.1.1: 453 Not Enough Bandwidth is what cameras say when their sessions are used up.
             Self::Status { status: 453 | 503, .. } => ReasonCode::SessionsExhausted,
             Self::Status { status: 404 | 410, .. } => ReasonCode::NotFound,
@@ -268,17 +288,39 @@ impl OpenError {
         }
     }
 
+    /// What the guardian makes of it.
+    fn refusal(&self) -> Refusal {
+        match self {
+            Self::Refused => Refusal::Auth,
+            // RFC 2326 §7.1.1: 453 Not Enough Bandwidth.
+            Self::Status { status: 453 | 503, .. } => Refusal::Sessions,
+            _ => Refusal::Other,
+        }
+    }
+
+    /// The same, knowing what the guardian knows of the camera.
+    fn judged(self, verdict: Verdict) -> Self {
+        match (&self, verdict) {
+            (Self::Refused, Verdict::Exhausted) => Self::Crowded,
+            (Self::Refused, Verdict::Wrong { locked: true }) => Self::Denied(Denied::Locked),
+            _ => self,
+        }
+    }
+
     /// What it means to the lifecycle.
-    pub(crate) fn failure(&self, breaker: &AuthBreaker) -> Failure {
-        let locked = matches!(self, Self::Locked) || (matches!(self, Self::Refused) && breaker.is_open());
-        let text = if locked { Self::Locked.to_string() } else { self.words() };
-        let retry = if locked { Retry::Never } else { Retry::Backoff };
-        Failure { reason: Reason { code: self.code(), text }, retry }
+    pub(crate) fn failure(&self) -> Failure {
+        let retry = match self {
+            Self::Denied(Denied::Locked) => Retry::Never,
+            _ => Retry::Backoff,
+        };
+        Failure { reason: Reason { code: self.code(), text: self.words() }, retry }
     }
 
     fn words(&self) -> String {
         match self.code() {
-            ReasonCode::SessionsExhausted => "the camera has no session left to give".to_owned(),
+            ReasonCode::SessionsExhausted if matches!(self, Self::Status { .. }) => {
+                "the camera has no session left to give".to_owned()
+            }
             ReasonCode::NotFound => "the camera knows no stream at this address".to_owned(),
             _ => self.to_string(),
         }
@@ -341,19 +383,18 @@ mod tests {
     }
 
     #[test]
-    fn the_second_refusal_ends_all_attempts() {
-        let breaker = AuthBreaker::default();
-        breaker.refused();
-        assert_eq!(OpenError::Refused.failure(&breaker).retry, Retry::Backoff);
-        breaker.refused();
-        assert_eq!(OpenError::Refused.failure(&breaker).retry, Retry::Never);
-        assert_eq!(OpenError::CredentialsMissing.failure(&breaker).retry, Retry::Backoff);
+    fn a_secret_that_is_locked_is_not_tried_again_and_a_crowded_camera_is() {
+        let judged = |verdict| OpenError::Refused.judged(verdict).failure();
+        assert_eq!(judged(Verdict::Wrong { locked: false }).retry, Retry::Backoff);
+        assert_eq!(judged(Verdict::Wrong { locked: true }).retry, Retry::Never);
+        let crowded = judged(Verdict::Exhausted);
+        assert_eq!((crowded.retry, crowded.reason.code), (Retry::Backoff, ReasonCode::SessionsExhausted));
+        assert_eq!(OpenError::CredentialsMissing.failure().retry, Retry::Backoff);
     }
 
     #[test]
     fn statuses_have_words() {
-        let failure =
-            |status| OpenError::Status { step: Step::Play, status }.failure(&AuthBreaker::default());
+        let failure = |status| OpenError::Status { step: Step::Play, status }.failure();
         assert_eq!(failure(453).reason.code, ReasonCode::SessionsExhausted);
         assert_eq!(failure(404).reason.code, ReasonCode::NotFound);
         assert_eq!(failure(461).reason.text, "the camera answers PLAY with 461");

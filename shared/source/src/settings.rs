@@ -1,12 +1,7 @@
-use std::{
-    fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
-    time::Duration,
-};
+use std::{fmt, time::Duration};
 
+use sluice_guardian::{Ask, Device, Guardian, Limits};
+use sluice_runtime::Clock;
 use sluice_telemetry::Secret;
 use url::Url;
 
@@ -26,8 +21,12 @@ pub struct Settings {
     pub hold: Duration,
     /// How the packets come.
     pub transport: Transport,
-    /// Shared by the streams that use the same credentials.
-    pub breaker: AuthBreaker,
+    /// What the session is for, in the ledger of the camera's sessions: the tier.
+    pub purpose: String,
+    /// Which physical device it is a session of; by its address if not known better.
+    pub device: Device,
+    /// Permits every session of this process.
+    pub guardian: Guardian,
 }
 
 /// How a camera's packets come.
@@ -54,23 +53,30 @@ pub struct Credentials {
     pub password: Secret<String>,
 }
 
-/// Counts refusals of one secret, so that the tiers of a camera together never lock an account out.
-#[derive(Debug, Clone, Default)]
-pub struct AuthBreaker(Arc<AtomicU32>);
-
 impl Settings {
-    /// A stream without credentials, and the usual bounds.
+    /// A stream without credentials, the usual bounds, and a guardian of its own.
     #[must_use]
     pub fn new(label: impl Into<String>, url: Url) -> Self {
         Self {
             label: label.into(),
+            device: Device::at(&url),
             url,
             credentials: None,
             ring_bytes: RING_BYTES,
             hold: HOLD,
             transport: Transport::default(),
-            breaker: AuthBreaker::default(),
+            purpose: "stream".to_owned(),
+            guardian: Guardian::new(Clock::system(), Limits::default()),
         }
+    }
+
+    /// The wish for a session of it.
+    pub(crate) fn ask(&self) -> Ask {
+        let secret = self
+            .credentials
+            .as_ref()
+            .map(|found| self.guardian.fingerprint(&found.username, found.password.expose()));
+        Ask::stream(self.device.clone(), self.purpose.clone()).with(secret)
     }
 
     /// The same stream with no secret in its URL.
@@ -100,27 +106,6 @@ impl fmt::Debug for Settings {
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Credentials(***)")
-    }
-}
-
-impl AuthBreaker {
-    /// Cameras lock an account after three to seven wrong passwords.
-    const ALLOWED: u32 = 2;
-
-    /// Whether the secret has been refused as often as it may be.
-    #[must_use]
-    pub fn is_open(&self) -> bool {
-        self.0.load(Ordering::Acquire) >= Self::ALLOWED
-    }
-
-    /// One more refusal. Whether the breaker is open now.
-    pub(crate) fn refused(&self) -> bool {
-        self.0.fetch_add(1, Ordering::AcqRel) + 1 >= Self::ALLOWED
-    }
-
-    /// The secret was accepted.
-    pub(crate) fn accepted(&self) {
-        self.0.store(0, Ordering::Release);
     }
 }
 
@@ -170,15 +155,6 @@ mod tests {
             Some(Credentials { username: "maria".into(), password: Secret::new("planted".into()) });
         let shown = format!("{hidden:?} {:?}", hidden.credentials);
         assert!(!shown.contains("planted") && !shown.contains("maria"), "{shown}");
-    }
-
-    #[test]
-    fn a_success_closes_the_breaker_again() {
-        let breaker = AuthBreaker::default();
-        assert!(!breaker.refused());
-        breaker.accepted();
-        assert!(!breaker.refused());
-        assert!(breaker.refused() && breaker.is_open());
     }
 
     proptest::proptest! {

@@ -1,4 +1,8 @@
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use serde::Serialize;
 use sluice_media::{Codec, VideoDescription};
@@ -117,6 +121,17 @@ pub struct Sound {
     pub rate: u32,
     /// Channels; 0 if the camera tells them in its packets only.
     pub channels: u32,
+}
+
+/// When key frames come, for those who can ask a camera for one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct KeyFrames {
+    /// Whether pictures come at this moment.
+    pub flowing: bool,
+    /// Key frames since the source was made.
+    pub count: u64,
+    /// When the newest came, if a start can begin with it.
+    pub newest: Option<Instant>,
 }
 
 /// What the world sees of a source.

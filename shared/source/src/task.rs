@@ -4,12 +4,13 @@ use std::{
     future::{Future, pending},
     pin::{Pin, pin},
     sync::{Arc, atomic::Ordering},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
-use futures_util::{FutureExt as _, StreamExt as _};
+use futures_util::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
 use retina::client::{PacketItem, Playing, Session, SessionGroup};
+use sluice_guardian::{Denied, Permit};
 use sluice_runtime::{Clock, Shutdown, random_bytes};
 use tokio::{
     select,
@@ -24,16 +25,18 @@ use crate::{
     presentation::Presentation,
     session::{self, NotOpened, OpenError, Opened},
     settings::Settings,
-    source::{Start, Wishes},
-    status::{ReasonCode, State, Status},
+    source::{KeyPicture, Start, Wishes},
+    status::{KeyFrames, ReasonCode, State, Status},
     subscription::Subscription,
 };
 
-/// Somebody wants the stream.
+/// What a handle asks.
 #[derive(Debug)]
-pub(crate) struct Subscribe {
-    pub(crate) start: Start,
-    pub(crate) answer: oneshot::Sender<Subscription>,
+pub(crate) enum Command {
+    /// Somebody wants the stream.
+    Subscribe { start: Start, answer: oneshot::Sender<Subscription> },
+    /// Somebody wants the newest picture that stands alone.
+    Picture { answer: oneshot::Sender<Option<KeyPicture>> },
 }
 
 pub(crate) struct Task {
@@ -42,9 +45,12 @@ pub(crate) struct Task {
     metrics: SourceMetrics,
     wishes: Arc<Wishes>,
     status: watch::Sender<Status>,
+    key_frames: watch::Sender<KeyFrames>,
     lifecycle: Lifecycle,
     group: Arc<SessionGroup>,
     pull: Pull,
+    /// Sessions that are over here and perhaps not at the camera.
+    leaving: FuturesUnordered<Pin<Box<dyn Future<Output = ()> + Send>>>,
     live: Option<Live>,
     offered: Option<Arc<Presentation>>,
     outlets: Vec<Outlet>,
@@ -59,11 +65,13 @@ struct Live {
 
 enum Pull {
     Idle,
+    Asking(Pin<Box<dyn Future<Output = Result<Permit, Denied>> + Send>>),
     Opening(Pin<Box<dyn Future<Output = Result<Opened, NotOpened>> + Send>>),
-    Playing(Box<Session<Playing>>),
+    Playing(Box<Session<Playing>>, Permit),
 }
 
 enum Pulled {
+    Admitted(Result<Permit, Denied>),
     Opened(Result<Opened, NotOpened>),
     Item(PacketItem),
     Lost(OpenError),
@@ -71,6 +79,8 @@ enum Pulled {
 
 /// Packets taken at one wake before others have their turn.
 const BATCH: usize = 128;
+/// The longest that cameras keep a session of which they hear nothing (RFC 2326 §12.37: 60 s), and a little more.
+const FORGOTTEN_AFTER: Duration = Duration::from_secs(65);
 
 impl Task {
     pub(crate) fn new(
@@ -78,7 +88,7 @@ impl Task {
         settings: Settings,
         metrics: SourceMetrics,
         wishes: Arc<Wishes>,
-        status: watch::Sender<Status>,
+        (status, key_frames): (watch::Sender<Status>, watch::Sender<KeyFrames>),
     ) -> Self {
         Self {
             lifecycle: Lifecycle::new(settings.hold, u64::from_ne_bytes(random_bytes())),
@@ -87,8 +97,10 @@ impl Task {
             metrics,
             wishes,
             status,
+            key_frames,
             group: Arc::default(),
             pull: Pull::Idle,
+            leaving: FuturesUnordered::new(),
             live: None,
             offered: None,
             outlets: Vec::new(),
@@ -96,7 +108,7 @@ impl Task {
         }
     }
 
-    pub(crate) async fn run(mut self, mut inbox: mpsc::Receiver<Subscribe>, shutdown: Shutdown) {
+    pub(crate) async fn run(mut self, mut inbox: mpsc::Receiver<Command>, shutdown: Shutdown) {
         let wishes = Arc::clone(&self.wishes);
         let mut timer = Timer::default();
         let mut stop = pin!(shutdown.requested());
@@ -106,7 +118,9 @@ impl Task {
             select! { biased;
                 () = &mut stop => break,
                 command = inbox.recv() => match command {
-                    Some(command) => self.subscribed(command),
+                    Some(Command::Subscribe { start, answer }) => self.subscribed(start, answer),
+                    // Who does not wait any more needs none.
+                    Some(Command::Picture { answer }) => drop(answer.send(self.picture())),
                     None => break,
                 },
                 () = wishes.changed.notified() => {
@@ -116,6 +130,7 @@ impl Task {
                     self.demand();
                 }
                 () = timer.fired() => self.handle(Input::Woke),
+                Some(()) = self.leaving.next(), if !self.leaving.is_empty() => {}
                 pulled = self.pull.next() => self.pulled(pulled),
             }
         }
@@ -130,6 +145,8 @@ impl Task {
             *status = Status { since_ms: self.clock.unix_millis(), ..Status::default() };
         });
         session::torn_down(&self.group).await;
+        // What the camera has confirmed does not count any more.
+        while let Some(Some(())) = self.leaving.next().now_or_never() {}
     }
 
     fn handle(&mut self, input: Input) {
@@ -140,8 +157,8 @@ impl Task {
         while let Some(order) = self.lifecycle.poll() {
             match order {
                 Output::Open => {
-                    let opening = session::open(Arc::clone(&self.settings), Arc::clone(&self.group));
-                    self.pull = Pull::Opening(Box::pin(opening));
+                    let (guardian, ask) = (self.settings.guardian.clone(), self.settings.ask());
+                    self.pull = Pull::Asking(Box::pin(async move { guardian.admit(ask).await }));
                 }
                 Output::Close => self.close(),
             }
@@ -150,14 +167,29 @@ impl Task {
     }
 
     fn close(&mut self) {
-        if matches!(std::mem::replace(&mut self.pull, Pull::Idle), Pull::Playing(_)) {
+        if let Pull::Playing(session, permit) = std::mem::replace(&mut self.pull, Pull::Idle) {
             self.metrics.pulls.dec();
+            // Its TEARDOWN is sent from here on, and tracked by the group.
+            drop(session);
+            let (leaving, group) = (permit.leave(FORGOTTEN_AFTER), Arc::clone(&self.group));
+            self.leaving.push(Box::pin(async move {
+                session::forgotten(&group).await;
+                leaving.over();
+            }));
+            self.key_frames.send_modify(|keys| (keys.flowing, keys.newest) = (false, None));
         }
         self.live = None;
         self.outlets.iter_mut().for_each(Outlet::restart);
     }
 
-    fn subscribed(&mut self, Subscribe { start, answer }: Subscribe) {
+    fn picture(&self) -> Option<KeyPicture> {
+        let live = self.live.as_ref()?;
+        let (line, unit) = live.intake.cached().into_iter().next()?;
+        let lead = unit.key.is_some() && line == live.origin.lead;
+        lead.then(|| KeyPicture { presentation: Arc::clone(&live.origin.presentation), line, unit })
+    }
+
+    fn subscribed(&mut self, start: Start, answer: oneshot::Sender<Subscription>) {
         let cached = match (&self.live, start) {
             (Some(live), Start::Cached) => live.intake.cached(),
             _ => Vec::new(),
@@ -189,6 +221,12 @@ impl Task {
 
     fn pulled(&mut self, pulled: Pulled) {
         match pulled {
+            Pulled::Admitted(Ok(permit)) => {
+                let opening = session::open(Arc::clone(&self.settings), Arc::clone(&self.group), permit);
+                self.pull = Pull::Opening(Box::pin(opening));
+                self.handle(Input::Admitted);
+            }
+            Pulled::Admitted(Err(denied)) => self.failed(&denied.into()),
             Pulled::Opened(Ok(opened)) => self.opened(opened),
             Pulled::Opened(Err(NotOpened { error, presentation })) => {
                 self.offered = presentation.or(self.offered.take());
@@ -199,10 +237,10 @@ impl Task {
         }
     }
 
-    fn opened(&mut self, Opened { session, presentation }: Opened) {
+    fn opened(&mut self, Opened { session, permit, presentation }: Opened) {
         self.metrics.opened.inc();
         self.metrics.pulls.inc();
-        self.pull = Pull::Playing(session);
+        self.pull = Pull::Playing(session, permit);
         let intake = Intake::new(presentation.received(), self.settings.ring_bytes);
         let lead = presentation.received.first().copied().expect("a session without a line does not play");
         self.offered = Some(Arc::clone(&presentation));
@@ -212,7 +250,7 @@ impl Task {
 
     fn failed(&mut self, error: &OpenError) {
         tracing::debug!(stream = %self.settings.label, %error, "the session failed");
-        self.handle(Input::Failed(error.failure(&self.settings.breaker)));
+        self.handle(Input::Failed(error.failure()));
     }
 
     /// Takes all that has arrived, with one look at the clock.
@@ -223,7 +261,7 @@ impl Task {
         for _ in 0..BATCH {
             let Some(item) = next.take() else { break };
             self.item(now, wall_ms, &item);
-            let Pull::Playing(session) = &mut self.pull else { break };
+            let Pull::Playing(session, _) = &mut self.pull else { break };
             match session.next().now_or_never() {
                 Some(Some(Ok(item))) => next = Some(item),
                 Some(Some(Err(error))) => lost = Some(session::lost(&error)),
@@ -269,7 +307,9 @@ impl Task {
                     self.metrics.bytes.inc_by(unit.size as u64);
                     // Sound alone does not keep a dead picture alive.
                     if line == live.origin.lead {
-                        self.lifecycle.handle(now, Input::UnitArrived { key: unit.key.is_some() });
+                        let key = unit.key.is_some();
+                        self.lifecycle.handle(now, Input::UnitArrived { key });
+                        came(&self.key_frames, now, key);
                     }
                     for outlet in &mut self.outlets {
                         if outlet.unit(&live.origin, line, &unit) {
@@ -279,9 +319,11 @@ impl Task {
                 }
                 Taken::Gap { line, from, to } => {
                     self.metrics.gaps.inc();
+                    missed(&self.key_frames, line == live.origin.lead);
                     self.outlets.iter_mut().for_each(|outlet| outlet.gap(&live.origin, line, from, to));
                 }
                 Taken::Epoch { line } => {
+                    missed(&self.key_frames, line == live.origin.lead);
                     self.outlets.iter_mut().for_each(|outlet| outlet.epoch(&live.origin, line));
                 }
             }
@@ -335,6 +377,23 @@ impl Task {
     }
 }
 
+/// A picture came; told when it is a key frame, or the first of a session.
+fn came(key_frames: &watch::Sender<KeyFrames>, now: Instant, key: bool) {
+    key_frames.send_if_modified(|keys| {
+        let news = key || !keys.flowing;
+        keys.flowing = true;
+        if key {
+            (keys.count, keys.newest) = (keys.count + 1, Some(now));
+        }
+        news
+    });
+}
+
+/// What came cannot be begun with any more.
+fn missed(key_frames: &watch::Sender<KeyFrames>, lead: bool) {
+    key_frames.send_if_modified(|keys| lead && keys.newest.take().is_some());
+}
+
 /// States in which subscribers receive nothing and are told why.
 fn troubled(state: State) -> bool {
     matches!(state, State::Opening | State::Resting)
@@ -344,8 +403,9 @@ impl Pull {
     async fn next(&mut self) -> Pulled {
         match self {
             Self::Idle => pending().await,
+            Self::Asking(asking) => Pulled::Admitted(asking.await),
             Self::Opening(opening) => Pulled::Opened(opening.await),
-            Self::Playing(session) => match session.next().await {
+            Self::Playing(session, _) => match session.next().await {
                 Some(Ok(item)) => Pulled::Item(item),
                 Some(Err(error)) => Pulled::Lost(session::lost(&error)),
                 None => Pulled::Lost(OpenError::Lost),

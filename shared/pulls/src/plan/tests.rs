@@ -27,7 +27,7 @@ fn camera(n: u128, tiers: &[(Tier, &str)], warm: Warm) -> DesiredCamera {
 }
 
 fn wanted(cameras: Vec<DesiredCamera>) -> BTreeMap<Key, Spec> {
-    let open = |_: CameraId, sealed: &[u8]| {
+    let open = |_: &str, sealed: &[u8]| {
         let text = std::str::from_utf8(sealed).ok()?.strip_prefix("sealed:")?;
         Some(Secret::new(text.to_owned()))
     };

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use sluice_source::{AuthBreaker, Event, ReasonCode, Start, State, Status};
+use sluice_source::{Event, ReasonCode, Start, State, Status};
+use sluice_wire::control::{SessionKind, SessionState};
 
 use crate::{
-    camera::{Camera, Rig, login, next},
+    camera::{Camera, PATIENCE, Rig, login, next},
     scripted::{Scripted, well, well_with_sound},
 };
 
@@ -24,19 +25,41 @@ async fn wanted(settings: sluice_source::Settings) -> Rig {
 #[tokio::test]
 async fn a_wrong_password_is_tried_twice_and_never_again_for_all_tiers_together() {
     let camera = Camera::start(&["--auth", "digest"]);
-    let breaker = AuthBreaker::default();
     let mut settings = camera.settings("/stream");
-    (settings.credentials, settings.breaker) = (login("planted-wrong"), breaker.clone());
+    settings.credentials = login("planted-wrong");
     let rig = wanted(settings.clone()).await;
-    let status = rig
-        .until("the breaker", |status| {
-            status.reason.as_ref().is_some_and(|reason| reason.text.contains("twice"))
-        })
-        .await;
-    assert_eq!((status.state, status.reason.unwrap().code), (State::Resting, ReasonCode::WrongPassword));
-    assert!(breaker.is_open());
-    let other_tier = wanted(settings).await;
-    other_tier.until("the shared breaker", rests_for(ReasonCode::WrongPassword)).await;
+    let other_tier = wanted(settings.clone()).await;
+    for rig in [&rig, &other_tier] {
+        let status = rig
+            .until("the breaker", |status| {
+                status.reason.as_ref().is_some_and(|reason| reason.text.contains("twice"))
+            })
+            .await;
+        assert_eq!((status.state, status.reason.unwrap().code), (State::Resting, ReasonCode::WrongPassword));
+    }
+    let secret = settings.guardian.fingerprint("operator", "planted-wrong");
+    assert!(settings.guardian.is_locked(&settings.device, SessionKind::Rtsp, secret));
+    settings.credentials = login("another");
+    wanted(settings).await.until("another secret is tried", rests_for(ReasonCode::WrongPassword)).await;
+}
+
+#[tokio::test]
+async fn a_session_counts_until_the_camera_confirmed_its_end() {
+    let camera = Camera::start(&[]);
+    let settings = camera.settings("/stream");
+    let (guardian, device) = (settings.guardian.clone(), settings.device.clone());
+    let rig = wanted(settings).await;
+    rig.until("pictures", |status| status.state == State::Warm).await;
+    let held = guardian.sessions(&device);
+    assert_eq!((held.len(), held[0].state), (1, SessionState::Open));
+    let mut changed = guardian.changed();
+    rig.source.close();
+    let gone = async {
+        while !guardian.sessions(&device).is_empty() {
+            changed.changed().await.unwrap();
+        }
+    };
+    tokio::time::timeout(PATIENCE, gone).await.expect("the TEARDOWN is answered");
 }
 
 #[tokio::test]
