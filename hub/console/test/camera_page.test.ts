@@ -3,6 +3,7 @@ import test from "node:test";
 import type { Camera, TierReport } from "../src/api/types.ts";
 import { CameraEvents } from "../src/app/camera_events.ts";
 import { warmCost } from "../src/app/warm.ts";
+import { span } from "../src/ui/language.ts";
 import { streamWords } from "../src/ui/streams.ts";
 import { cameraEn, cameraPtBR } from "../src/ui/texts_camera.ts";
 import { findsEn, findsPtBR } from "../src/ui/texts_finds.ts";
@@ -76,7 +77,11 @@ test("a camera without facts tells its address alone, and a clock tells which wa
   assert.deepEqual(deviceFacts({ source }).map(([, value]) => value), ["10.0.0.7:554"]);
   const device = { manufacturer: "Acme", model: "", firmware: "", serial: "", can: { ptz: true, events: false, snapshot: false, encoder: false, sync_point: null }, clock_offset_ms: -60_000 };
   const values = deviceFacts({ source, device }).map(([, value]) => value);
-  assert.deepEqual(values, ["Acme", "10.0.0.7:554", "60 s behind", cameraEn["can.ptz"]]);
+  assert.deepEqual(values, ["Acme", "10.0.0.7:554", "60 sec behind", cameraEn["can.ptz"]]);
+});
+
+test("a span is told in the largest unit that fits it twice", () => {
+  assert.deepEqual([900, 61_000, 150_000, 7_300_000, 200_000_000].map(span), ["1 sec", "61 sec", "3 min", "2 hr", "2 days"]);
 });
 
 test("streams are told by what is known of them", () => {

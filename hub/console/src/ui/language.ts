@@ -47,6 +47,13 @@ export function seconds(ms: number): string {
   return new Intl.NumberFormat(current, { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(ms / 1000) + " s";
 }
 
+/** A span of time in its largest fitting unit. */
+export function span(ms: number): string {
+  const units = [["second", 1_000], ["minute", 60_000], ["hour", 3_600_000], ["day", 86_400_000]] as const;
+  const [unit, length] = units.findLast(([, size]) => ms >= 2 * size) ?? units[0];
+  return new Intl.NumberFormat(current, { style: "unit", unit, unitDisplay: "short", maximumFractionDigits: 0 }).format(ms / length);
+}
+
 /** A wall-clock time, with the day where it is not today. */
 export function clockTime(unixMs: number, now = Date.now()): string {
   const date = new Date(unixMs);

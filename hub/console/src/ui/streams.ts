@@ -30,6 +30,11 @@ export function streamWords(facts: StreamFacts): readonly string[] {
   ].filter((part) => part !== "");
 }
 
+/** The same in one line, which breaks between its parts alone. */
+export function streamLine(facts: StreamFacts): string {
+  return streamWords(facts).map((part) => part.replaceAll(" ", "\u00a0")).join(" · ");
+}
+
 /** Bits a second as people say them. */
 export function bitRate(kbps: number): string {
   return kbps >= 1_000 ? `${Number((kbps / 1_000).toFixed(1))} Mbit/s` : `${Math.round(kbps)} kbit/s`;

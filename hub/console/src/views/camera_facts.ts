@@ -1,7 +1,7 @@
 import type { Camera, Can, TierReport } from "../api/types.ts";
 import { h, setText } from "../ui/dom.ts";
-import { reasonText, seconds } from "../ui/language.ts";
-import { codecName, streamWords } from "../ui/streams.ts";
+import { reasonText, span } from "../ui/language.ts";
+import { codecName, streamLine } from "../ui/streams.ts";
 import { c, told } from "../ui/texts_camera.ts";
 import { section, type Section } from "./camera_section.ts";
 
@@ -59,8 +59,7 @@ function hostOf(url: string | undefined): string {
 function clockWords(offsetMs: number | null | undefined): string {
   if (offsetMs == null) return "";
   if (Math.abs(offsetMs) < CLOCK_RIGHT_MS) return c("clock-right");
-  const off = seconds(Math.abs(offsetMs)).replace(/\s*s$/, "");
-  return c(offsetMs > 0 ? "clock-ahead" : "clock-behind", { s: off });
+  return c(offsetMs > 0 ? "clock-ahead" : "clock-behind", { span: span(Math.abs(offsetMs)) });
 }
 
 function abilities(can: Can): readonly string[] {
@@ -87,14 +86,14 @@ export class StreamsSection implements Section {
 }
 
 function stream(tier: TierReport): HTMLElement {
-  const words = streamWords(tier);
+  const line = streamLine(tier);
   const sound = tier.audio_codec ? c("stream-sound", { codec: codecName(tier.audio_codec) }) : tier.codec ? c("stream-silent") : "";
   const viewers = tier.viewers === 0 ? "" : tier.viewers === 1 ? c("stream-viewers-one") : c("stream-viewers", { n: tier.viewers });
   const profile = [tier.profile ?? "", tier.level ?? ""].filter((part) => part !== "").join(" ");
   const rest = [profile, tier.b_frames ? c("stream-b-frames") : "", sound, tier.warm ? c("stream-warm") : "", viewers].filter((part) => part !== "");
   return h("div", { class: "stream", "data-tier": tier.tier },
     h("h3", { text: told("tier", tier.tier) }),
-    h("p", { text: words.length === 0 ? c("stream-unknown") : words.join(" · ") }),
+    h("p", { text: line === "" ? c("stream-unknown") : line }),
     h("p", { class: "sub", text: rest.join(" · ") }),
     tier.reason ? h("p", { class: "warning", text: reasonText(tier.reason) }) : undefined);
 }

@@ -3,7 +3,7 @@ import type { Camera, TierReport } from "../api/types.ts";
 import { confirm } from "../ui/confirm.ts";
 import { h, icon, iconButton } from "../ui/dom.ts";
 import { clockTime, reasonText, t } from "../ui/language.ts";
-import { streamWords } from "../ui/streams.ts";
+import { streamLine } from "../ui/streams.ts";
 import { tellCamera } from "../ui/words.ts";
 
 /** Every camera with its state in words. */
@@ -77,6 +77,6 @@ export class CamerasView implements View {
 }
 
 function tierLine(tier: TierReport): HTMLElement {
-  const parts = streamWords({ ...tier, bitrate_kbps: null });
-  return h("div", { class: "tier" }, h("span", { class: "tier-name", text: tier.tier }), parts.length === 0 ? t("cameras.stream-unknown") : parts.join(" · "));
+  const line = streamLine({ ...tier, bitrate_kbps: null });
+  return h("div", { class: "tier" }, h("span", { class: "tier-name", text: tier.tier }), line === "" ? t("cameras.stream-unknown") : line);
 }

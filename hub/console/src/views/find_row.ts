@@ -2,8 +2,8 @@ import type { App } from "../app/app.ts";
 import type { Discovery } from "../api/types.ts";
 import { acceptable, findName, tryable } from "../app/find_groups.ts";
 import { h, icon } from "../ui/dom.ts";
-import { clockTime, seconds } from "../ui/language.ts";
-import { codecName, streamWords } from "../ui/streams.ts";
+import { clockTime, span } from "../ui/language.ts";
+import { codecName, streamLine } from "../ui/streams.ts";
 import { f, findsEn, type FindsKey } from "../ui/texts_finds.ts";
 import type { Tone } from "../ui/words.ts";
 import { PosterBox } from "./poster_box.ts";
@@ -40,7 +40,7 @@ export function tellAbilities(find: Discovery): readonly string[] {
     find.audio_codec ? f("sound", { codec: codecName(find.audio_codec) }) : "",
     find.can.ptz ? f("ptz") : "",
     find.can.events ? f("events") : "",
-    Math.abs(off) > CLOCK_OFF_MS ? f("clock-off", { s: seconds(Math.abs(off)).replace(/\s*s$/, "") }) : "",
+    Math.abs(off) > CLOCK_OFF_MS ? f("clock-off", { span: span(Math.abs(off)) }) : "",
   ].filter((part) => part !== "");
 }
 
@@ -99,16 +99,17 @@ export class FindRow {
   #who(): HTMLElement {
     const { manufacturer, model, firmware, address, camera_id: id } = this.#find;
     const name = this.#name();
-    const made = [`${manufacturer} ${model}`.trim(), firmware].filter((part) => part !== "").join(" · ");
+    const maker = `${manufacturer} ${model}`.trim();
+    const made = [maker === name ? "" : maker, firmware].filter((part) => part !== "").join(" · ");
     return h("div", { class: "find-who" },
       h("h3", {}, id == null ? name : h("a", { href: `#/cameras/${id}`, text: name })),
-      made === "" || made === name ? undefined : h("p", { class: "sub", text: made }),
+      made === "" ? undefined : h("p", { class: "sub", text: made }),
       h("p", { class: "sub mono", text: address ?? "" }));
   }
 
   #streams(): HTMLElement {
     const { tiers, warnings, credential, state } = this.#find;
-    const lines = tiers.map((tier) => h("div", { class: "tier" }, h("span", { class: "tier-name", text: tier.tier ?? "–" }), streamWords(tier).join(" · ")));
+    const lines = tiers.map((tier) => h("div", { class: "tier" }, h("span", { class: "tier-name", text: tier.tier ?? "–" }), streamLine(tier)));
     const opened = state !== "understood" ? "" : credential ? f("opened-by", { user: credential.username }) : f("opened-freely");
     const rest = [...tellAbilities(this.#find), opened].filter((part) => part !== "").join(" · ");
     return h("div", { class: "find-streams" }, ...lines,
