@@ -34,7 +34,7 @@ impl Padding {
     }
 
     /// The filler units (H.264 §7.3.2.7, H.265 §7.3.2.8) to send behind a picture of `size` bytes, one as long as the
-    /// other: a picture of many packets then has no runt among them.
+    /// other to the byte, as the fragments of a real picture are: they leave a node in one system call.
     pub(crate) fn fill(&mut self, key: bool, size: usize) -> Vec<Bytes> {
         self.owed += self.bytes_per_weight * if key { KEY_WEIGHT } else { 1.0 } - size as f64;
         self.owed = self.owed.max(-self.debt_limit);
@@ -42,9 +42,10 @@ impl Padding {
             return Vec::new();
         }
         let owed = self.owed as usize;
-        self.owed -= owed as f64;
         let units = owed.div_ceil(MAX_FILLER);
-        (0..units).map(|unit| filler(self.syntax, owed / units + usize::from(unit < owed % units))).collect()
+        let length = owed / units;
+        self.owed -= (units * length) as f64;
+        (0..units).map(|_| filler(self.syntax, length)).collect()
     }
 }
 

@@ -1,3 +1,4 @@
+mod cameras;
 mod hls;
 mod plan;
 mod table;
@@ -18,7 +19,7 @@ pub(crate) struct Args {
     /// Where logs, bench.json and bench.md go
     #[arg(long, default_value = "target/bench")]
     dir: PathBuf,
-    /// Only these sections: start, cold, viewers, hls, edge, idle
+    /// Only these sections: start, cold, viewers, hls, edge, idle, cameras, joins, power-cut
     #[arg(long, value_delimiter = ',')]
     only: Vec<Section>,
     /// Fewer repetitions and viewers, for a first look

@@ -2,6 +2,7 @@
 
 mod scenarios {
     mod cache;
+    mod cameras;
     mod codecs;
     mod herd;
     mod secrets;

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use sluice_runtime::random_bytes;
 use tokio::process::Command;
 
-use crate::{Child, HubClient, Ports, eventually_within};
+use crate::{Child, HubClient, OnvifConfig, OnvifSite, Ports, eventually_within};
 
 /// What a demo is made of.
 #[derive(Debug, Clone)]
@@ -26,6 +26,8 @@ pub struct DemoConfig {
     pub cameras: usize,
     /// Further arguments of `sluice-camsim`.
     pub camsim: Vec<String>,
+    /// Virtual ONVIF cameras that are found, not added.
+    pub onvif: Option<OnvifConfig>,
     /// Log filter of hub and edge.
     pub log: String,
 }
@@ -79,6 +81,8 @@ pub struct Demo {
     pub edge: Child,
     /// The cameras.
     pub camsim: Child,
+    /// The cameras that nobody added.
+    pub onvif: Option<OnvifSite>,
 }
 
 struct Issued {
@@ -98,6 +102,7 @@ impl DemoConfig {
             ports: Ports::free()?,
             cameras: 4,
             camsim: Vec::new(),
+            onvif: None,
             log: "info".to_owned(),
         })
     }
@@ -130,10 +135,12 @@ impl Demo {
         say("making a login and an identity for the edge");
         add_user(config, USER, &password).await?;
         let issued = issue_device(config).await?;
+        write_edge_discovery(config)?;
 
         say("starting the virtual cameras, the hub and the edge");
         let camera_password = hex_of(&random_bytes::<8>());
         let camsim = start_camsim(config, &camera_password)?;
+        let onvif = start_onvif(config, &camera_password)?;
         let mut hub = start_hub(config)?;
         let anonymous = HubClient::new(&config.base());
         wait_for(&mut hub, &anonymous, &format!("{}/api/v1/time", config.base())).await?;
@@ -148,7 +155,7 @@ impl Demo {
         let file = describe(config, &issued, (&password, api_token), cameras, [&hub, &edge, &camsim]);
         let text = serde_json::to_string_pretty(&file)?;
         fs::write(config.path("demo.json"), text)?;
-        Ok(Self { file, client, hub, edge, camsim })
+        Ok(Self { file, client, hub, edge, camsim, onvif })
     }
 
     /// Waits until the edge says of every camera that it is ready.
@@ -174,6 +181,9 @@ impl Demo {
     pub fn check(&mut self) -> Result<()> {
         self.hub.check()?;
         self.edge.check()?;
+        if let Some(onvif) = &mut self.onvif {
+            onvif.camsim.check()?;
+        }
         self.camsim.check()
     }
 
@@ -181,7 +191,11 @@ impl Demo {
     pub async fn stop(mut self) -> bool {
         let edge = self.edge.stop().await;
         let hub = self.hub.stop().await;
-        self.camsim.stop().await && edge && hub
+        let found = match &mut self.onvif {
+            Some(onvif) => onvif.camsim.stop().await,
+            None => true,
+        };
+        self.camsim.stop().await && found && edge && hub
     }
 }
 
@@ -261,6 +275,21 @@ fn start_camsim(config: &DemoConfig, password: &str) -> Result<Child> {
     arguments.extend(["--auth", "digest", "--user", CAMERA_USER, "--password", password]);
     arguments.extend(config.camsim.iter().map(String::as_str));
     Child::start("sluice-camsim", &config.binary("sluice-camsim"), &arguments, &config.path("camsim.log"))
+}
+
+fn start_onvif(config: &DemoConfig, password: &str) -> Result<Option<OnvifSite>> {
+    let Some(onvif) = &config.onvif else { return Ok(None) };
+    let log = config.path("camsim-onvif.log");
+    OnvifSite::start(onvif, &config.binary("sluice-camsim"), &log, password).map(Some)
+}
+
+/// Cameras are searched for on loopback, and only if there are any to find: the machine's networks are not ours to ask.
+fn write_edge_discovery(config: &DemoConfig) -> Result<()> {
+    let path = config.path("edge").join("edge.toml");
+    let issued = fs::read_to_string(&path)?;
+    let enabled = config.onvif.is_some();
+    let table = format!("\n[cameras.discovery]\nenabled = {enabled}\ninterfaces = [\"127.0.0.1\"]\n");
+    Ok(fs::write(&path, issued + &table)?)
 }
 
 fn start_hub(config: &DemoConfig) -> Result<Child> {

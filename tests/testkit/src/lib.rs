@@ -8,10 +8,12 @@ mod children;
 mod demo;
 mod eventually;
 mod hub_client;
+mod onvif_site;
 mod ports;
 
 pub use children::Child;
 pub use demo::{Demo, DemoConfig, DemoFile};
 pub use eventually::{eventually, eventually_within};
 pub use hub_client::HubClient;
+pub use onvif_site::{OnvifConfig, OnvifSite};
 pub use ports::Ports;

@@ -23,6 +23,12 @@ pub(crate) enum Section {
     Edge,
     /// What flows when nobody watches
     Idle,
+    /// What it takes to find and to understand a LAN of cameras
+    Cameras,
+    /// Starts at cameras that send a key frame when asked
+    Joins,
+    /// Cameras that lose their power together
+    PowerCut,
 }
 
 /// Where to measure.
@@ -34,8 +40,17 @@ pub(crate) struct Site {
 }
 
 impl Section {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Start, Self::Cold, Self::Viewers, Self::Hls, Self::Edge, Self::Idle];
+    pub(crate) const ALL: [Self; 9] = [
+        Self::Start,
+        Self::Cold,
+        Self::Viewers,
+        Self::Hls,
+        Self::Edge,
+        Self::Idle,
+        Self::Cameras,
+        Self::Joins,
+        Self::PowerCut,
+    ];
 
     pub(crate) fn title(self) -> &'static str {
         match self {
@@ -45,6 +60,9 @@ impl Section {
             Self::Hls => "viewers of low-latency HLS",
             Self::Edge => "edge",
             Self::Idle => "idle",
+            Self::Cameras => "a LAN of cameras",
+            Self::Joins => "joins at a key frame that is asked for",
+            Self::PowerCut => "a power cut",
         }
     }
 }
@@ -57,6 +75,9 @@ pub(crate) async fn measure(site: &Site, section: Section) -> Result<Vec<Row>> {
         Section::Hls => super::hls::measure(site).await,
         Section::Edge => edge(site).await,
         Section::Idle => idle(site).await,
+        Section::Cameras => super::cameras::found(site).await,
+        Section::Joins => super::cameras::joins(site).await,
+        Section::PowerCut => super::cameras::power_cut(site).await,
     }
 }
 
@@ -166,6 +187,14 @@ async fn edge(site: &Site) -> Result<Vec<Row>> {
         rows.push(row("forwarding, memory a camera", (mib(resident) - nothing) / each, "MiB", None));
         demo.stop().await;
     }
+    let count = site.pick(50, 4);
+    let (demo, _) = site.start(count, &["--bitrate-kbps", "512", "--gop", "2", "--replay"]).await?;
+    site.clock.sleep(SETTLE * 2).await;
+    let resident = mib(Usage::of(demo.file.pids.edge)?.resident);
+    demo.stop().await;
+    let each = f64::from(u32::try_from(count)?);
+    let what = format!("{count} cameras of 512 kbit/s at GOP 2 s: memory with the sub tier of each warm");
+    rows.push(Row::new("edge", what, resident, "MiB", Some(25.0 + each * 2.0)));
     Ok(rows)
 }
 
@@ -203,7 +232,7 @@ impl Site {
         Ok((demo, hub))
     }
 
-    fn crowd(&self, camera: &str, tier: &str, viewers: usize, seconds: u64) -> Crowd {
+    pub(crate) fn crowd(&self, camera: &str, tier: &str, viewers: usize, seconds: u64) -> Crowd {
         let ramp = Ramp {
             camera: camera.to_owned(),
             tier: tier.to_owned(),
@@ -224,7 +253,7 @@ impl Site {
     }
 
     /// Processor milliseconds a second and resident bytes of a process, from now on.
-    async fn usage(&self, pid: u32) -> Result<(f64, u64)> {
+    pub(crate) async fn usage(&self, pid: u32) -> Result<(f64, u64)> {
         let (start, from) = (self.clock.now(), Usage::of(pid)?);
         self.clock.sleep(self.pick(WINDOW, SETTLE)).await;
         let to = Usage::of(pid)?;
@@ -259,7 +288,7 @@ async fn carried_by(demo: &Demo) -> Result<f64> {
 }
 
 /// One value from each report, together.
-fn spread(reports: &[Report], pick: fn(&Report) -> Option<Spread>) -> Result<Spread> {
+pub(crate) fn spread(reports: &[Report], pick: fn(&Report) -> Option<Spread>) -> Result<Spread> {
     let failures: Vec<&str> =
         reports.iter().flat_map(|report| &report.failures).map(String::as_str).collect();
     ensure!(failures.is_empty(), "{}", failures.join("; "));
@@ -276,7 +305,7 @@ async fn counter(url: &str, name: &str) -> Result<f64> {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "figures for people")]
-fn to_f64(count: u64) -> f64 {
+pub(crate) fn to_f64(count: u64) -> f64 {
     count as f64
 }
 

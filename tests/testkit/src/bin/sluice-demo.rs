@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 use clap::Parser;
-use sluice_testkit::{Demo, DemoConfig, Ports};
+use sluice_testkit::{Demo, DemoConfig, OnvifConfig, OnvifSite, Ports};
 
 /// Runs a whole Sluice on this machine: hub, edge, virtual cameras, console.
 #[derive(Debug, Parser)]
@@ -18,6 +18,9 @@ struct Arguments {
     /// How many virtual cameras.
     #[arg(long, default_value_t = 4)]
     cameras: usize,
+    /// How many more that nobody added, to be found in the inbox.
+    #[arg(long, default_value_t = 3)]
+    found: usize,
     /// Where its state, logs and demo.json go.
     #[arg(long, default_value = "target/demo")]
     dir: PathBuf,
@@ -56,6 +59,9 @@ async fn run(arguments: Arguments) -> Result<()> {
     config.cameras = arguments.cameras;
     config.log = arguments.log;
     config.camsim = arguments.camsim;
+    if arguments.found > 0 {
+        config.onvif = Some(OnvifConfig::on_free_ports(arguments.found)?);
+    }
 
     let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
     let mut say = |step: &str| println!("sluice: {step}");
@@ -96,6 +102,13 @@ fn introduce(demo: &Demo, dir: &Path) {
         dir.join("demo.json").display(),
         dir.display(),
     );
+    if let Some(onvif) = &demo.onvif {
+        println!(
+            "  More cameras wait in the inbox (console, Inbox): their user is {}, their password {}.\n",
+            OnvifSite::USER,
+            onvif.password()
+        );
+    }
 }
 
 /// Holds the demo's folder while it runs; the system lets go of it however this program ends.
