@@ -22,6 +22,7 @@ mod pump;
 mod reorder;
 mod sessions;
 mod task;
+mod tiers;
 mod viewers;
 
 pub use task::{Ports, spawn};

@@ -7,4 +7,5 @@ mod node {
     mod pull;
     mod relay;
     mod support;
+    mod tiers;
 }

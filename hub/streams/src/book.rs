@@ -6,15 +6,18 @@ use std::{
 };
 
 use sluice_ids::{CameraId, NodeId, SessionId, TenantId, Tier, UnixMillis, UserId};
-use sluice_wire::node::EndReason;
+use sluice_wire::node::{EndReason, StayReason};
 
 use crate::{
-    decide::{Protocol, Tile},
+    decide::{Camera, Protocol, Tile},
     play::StartKey,
+    tiers::{Basis, TierChoice},
+    why::Why,
 };
 
 #[cfg(test)]
 mod tests;
+mod tier_turns;
 
 /// Where a session stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,8 +111,10 @@ pub enum Importance {
 pub struct Hints {
     /// Its size.
     pub tile: Option<Tile>,
-    /// Whether it has the operator's attention.
+    /// Whether it has the operator's attention: then it gets the largest picture.
     pub focus: Option<bool>,
+    /// How many times its picture is enlarged beyond the tile; 1 is not at all.
+    pub zoom: Option<f64>,
     /// Whether it is on the screen.
     pub visible: Option<bool>,
     /// How much it matters.
@@ -189,6 +194,12 @@ pub(crate) enum Order {
     Changed(Box<SessionView>),
     /// The session goes on by another protocol: record it and tell those who listen.
     Switched(Box<SessionView>),
+    /// Let the node show another tier to the session's viewer.
+    Show(SessionId, Tier),
+    /// The session shows another tier: tell those who listen.
+    Retiered(Box<SessionView>, Vec<Why>),
+    /// Its tier stays, for these reasons or because the node could not change it: tell those who listen.
+    Kept(Box<SessionView>, Vec<Why>, Option<StayReason>),
 }
 
 /// Why a session cannot be touched.
@@ -219,11 +230,16 @@ pub(crate) struct Terms {
     pub(crate) fallbacks: Vec<Protocol>,
     /// Among whose it counts, if it may come to LL-HLS over HTTP/1.1.
     pub(crate) h1: Option<H1Group>,
+    /// What it was decided with; without it, its tier stays.
+    pub(crate) basis: Option<Basis>,
 }
 
 struct Entry {
     view: SessionView,
     terms: Terms,
+    tier: Option<Box<TierChoice>>,
+    /// When its tier is looked at again.
+    look_at: Option<Instant>,
     /// When it ends by itself, or is forgotten.
     due: Instant,
     max_until: Instant,
@@ -237,6 +253,7 @@ pub(crate) struct Book {
     /// How many live sessions are or may become LL-HLS over HTTP/1.1.
     h1_sessions: HashMap<H1Group, usize>,
     due: BTreeSet<(Instant, SessionId)>,
+    looks: BTreeSet<(Instant, SessionId)>,
     orders: VecDeque<Order>,
     live: usize,
 }
@@ -248,7 +265,8 @@ impl Book {
     }
 
     /// Takes a session that was just decided.
-    pub(crate) fn grant(&mut self, at: Instant, view: SessionView, terms: Terms) {
+    pub(crate) fn grant(&mut self, at: Instant, view: SessionView, mut terms: Terms) {
+        let tier = terms.basis.take().map(|basis| Box::new(TierChoice::new(basis)));
         let (id, due) = (view.id, at + UNUSED_AFTER);
         self.orders.push_back(Order::Lease(view.camera, view.tier));
         self.orders.push_back(Order::Changed(Box::new(view.clone())));
@@ -258,7 +276,7 @@ impl Book {
         if let Some(group) = &terms.h1 {
             *self.h1_sessions.entry(group.clone()).or_default() += 1;
         }
-        self.entries.insert(id, Entry { view, terms, due, max_until: at + MAX_AGE });
+        self.entries.insert(id, Entry { view, terms, tier, look_at: None, due, max_until: at + MAX_AGE });
         self.due.insert((due, id));
         self.live += 1;
     }
@@ -302,15 +320,28 @@ impl Book {
         Ok((view, fallbacks))
     }
 
-    /// Notes what a player tells of its tile.
-    pub(crate) fn hint(&mut self, reach: &Reach, id: SessionId, hints: &Hints) -> Result<(), Untouchable> {
-        let kept = &mut self.living(reach, id)?.view.hints;
+    /// Notes what a player tells of its tile, and what is known of its camera now; its tier may follow.
+    pub(crate) fn hint(
+        &mut self,
+        at: Instant,
+        reach: &Reach,
+        (id, hints): (SessionId, &Hints),
+        cameras: &[Camera],
+    ) -> Result<(), Untouchable> {
+        let entry = self.living(reach, id)?;
+        let camera = cameras.iter().find(|camera| camera.id == entry.view.camera);
+        if let Some((tier, camera)) = entry.tier.as_mut().zip(camera) {
+            tier.know(camera);
+        }
+        let kept = &mut entry.view.hints;
         kept.tile = hints.tile.or(kept.tile);
         kept.focus = hints.focus.or(kept.focus);
+        kept.zoom = hints.zoom.or(kept.zoom);
         kept.visible = hints.visible.or(kept.visible);
         kept.importance = hints.importance.or(kept.importance);
         kept.decoded_fps = hints.decoded_fps.or(kept.decoded_fps);
         kept.dropped_frames = hints.dropped_frames.or(kept.dropped_frames);
+        self.look(at, id);
         Ok(())
     }
 
@@ -351,8 +382,10 @@ impl Book {
     }
 
     /// The node says that media can flow.
-    pub(crate) fn connected(&mut self, id: SessionId) {
+    pub(crate) fn connected(&mut self, at: Instant, id: SessionId) {
         self.advance(id, Phase::Connected);
+        // Its tile may have changed while it connected.
+        self.look(at, id);
     }
 
     /// The node says that the session is over.
@@ -362,8 +395,9 @@ impl Book {
         }
     }
 
-    /// Ends and forgets what is due.
+    /// Ends and forgets what is due, and looks at tiers again.
     pub(crate) fn woke(&mut self, at: Instant) {
+        self.look_again(at);
         while let Some(&(due, id)) = self.due.first() {
             if due > at {
                 break;
@@ -378,7 +412,8 @@ impl Book {
 
     /// When [`Book::woke`] must be called.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.due.first().map(|&(due, _)| due)
+        let firsts = [self.due.first(), self.looks.first()];
+        firsts.into_iter().flatten().map(|&(due, _)| due).min()
     }
 
     /// The next thing to do.
@@ -428,6 +463,10 @@ impl Book {
         let Some(entry) = self.entries.get_mut(&id) else { return };
         entry.view.phase = Phase::Ended(why);
         let view = entry.view.clone();
+        entry.tier = None;
+        if let Some(look_at) = entry.look_at.take() {
+            self.looks.remove(&(look_at, id));
+        }
         if let Some(key) = entry.terms.key.take() {
             self.by_key.remove(&key);
         }

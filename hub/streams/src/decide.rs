@@ -14,6 +14,7 @@ mod tests;
 mod tier;
 
 pub use carry::{Http, Udp, Viewer, carriers};
+pub(crate) use tier::height;
 
 /// How media reaches a viewer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -1,7 +1,7 @@
 use sluice_ids::{CameraId, Tier, UnixMillis};
-use sluice_wire::node::FeedState;
+use sluice_wire::node::{FeedState, StayReason};
 
-use crate::book::SessionView;
+use crate::{book::SessionView, why::Why};
 
 /// How a feed stands at its node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +21,16 @@ pub struct FeedView {
 pub enum StreamEvent {
     /// A session was granted, started, connected or ended; the view says which.
     Session(SessionView),
+    /// A session shows another tier, or does not although its tile asks for it. Over HLS its player is to renew it and
+    /// to go on with what it is given then.
+    Tier {
+        /// The session as it stands now.
+        view: SessionView,
+        /// Why its tier is what it is.
+        why: Vec<Why>,
+        /// Why it did not move, where it was to.
+        stayed: Option<StayReason>,
+    },
     /// A feed opened, closed, failed or recovered.
     Feed {
         /// The camera.

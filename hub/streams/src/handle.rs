@@ -11,7 +11,7 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 
 use crate::{
     book::{Ending, Hints, Qoe, Reach, SessionView, Untouchable},
-    decide::{Decision, Path, Protocol},
+    decide::{Camera, Decision, Path, Protocol},
     error::StreamsError,
     event::{FeedView, StreamEvent},
     metrics::StreamsMetrics,
@@ -155,14 +155,16 @@ impl Streams {
         Ok(grants)
     }
 
-    /// Takes what players tell of their tiles, in the order given.
+    /// Takes what players tell of their tiles, in the order given, with what is known of their cameras now: the tiers
+    /// of those that play may follow.
     pub async fn hint(
         &self,
         reach: &Reach,
         hints: Vec<(SessionId, Hints)>,
+        cameras: Vec<Camera>,
     ) -> Result<Vec<Result<(), StreamsError>>, StreamsError> {
         let ids: Vec<_> = hints.iter().map(|(id, _)| *id).collect();
-        let noted = self.ask(|reply| Command::Hint(reach.clone(), hints, reply)).await?;
+        let noted = self.ask(|reply| Command::Hint(reach.clone(), hints, cameras, reply)).await?;
         self.all_told(reach, ids, noted).await
     }
 

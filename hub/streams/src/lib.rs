@@ -5,6 +5,7 @@
 //! | [`mod@decide`] | the decision: one pure function from everything known to protocol, tier, node, path, and why |
 //! | [`Refusal`], [`Why`] | closed lists of codes with their texts in English and Brazilian Portuguese |
 //! | `book` | every session that lives, pure: grants, renewals, ends, and what the node must be told |
+//! | `tiers` | which tier a running session is to show, as its tile changes, pure |
 //! | [`Streams`] | the handle; its owner task joins the book to the node and to the store |
 //!
 //! ```text
@@ -28,6 +29,7 @@ mod play;
 mod record;
 mod refusal;
 mod task;
+mod tiers;
 mod why;
 
 pub use book::{Ending, Hints, Importance, Phase, Qoe, Reach, SessionView};

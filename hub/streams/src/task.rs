@@ -1,12 +1,12 @@
 use std::{
-    collections::{BTreeSet, HashMap, HashSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque},
     sync::Arc,
     time::Instant,
 };
 
 use sluice_ids::{CameraId, NodeId, SessionId, TenantId, Tier, UnixMillis};
 use sluice_runtime::{Clock, Shutdown, uuid_v7};
-use sluice_wire::node::{FeedState, FromNode, ToNode};
+use sluice_wire::node::{FeedState, FromNode, StayReason, ToNode};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use crate::{
@@ -17,6 +17,7 @@ use crate::{
     mirror::Mark,
     play::{Caller, Explain, Picture, PlayRequest, StartKey, Wanted},
     refusal::{Refusal, RefusalCode},
+    tiers::Basis,
     why::Why,
 };
 
@@ -57,7 +58,8 @@ pub(crate) enum Command {
     Find(StartKey, oneshot::Sender<Option<SessionId>>),
     Renew(Reach, Vec<(SessionId, Option<Protocol>)>, oneshot::Sender<Renewed>),
     Explain(Box<Explain>, oneshot::Sender<Result<Decision, Refusal>>),
-    Hint(Reach, Vec<(SessionId, Hints)>, oneshot::Sender<Vec<Touched<()>>>),
+    /// What players tell of their tiles, with what is known of their cameras now.
+    Hint(Reach, Vec<(SessionId, Hints)>, Vec<Camera>, oneshot::Sender<Vec<Touched<()>>>),
     Measured(Reach, SessionId, Qoe, oneshot::Sender<Touched<()>>),
     End(Reach, Vec<SessionId>, Ending, oneshot::Sender<Vec<Touched<()>>>),
     EndAll(Class, Ending),
@@ -89,6 +91,8 @@ pub(crate) struct State {
     /// Sessions to be ended at the node; before leases, because ending has a promise of 1 s.
     revokes: VecDeque<SessionId>,
     revoking: HashSet<SessionId>,
+    /// Sessions whose viewers are to see another tier; the newest word of each.
+    shows: BTreeMap<SessionId, Tier>,
     /// Changes the mirror has not taken: at most four for each session.
     unmarked: VecDeque<Mark>,
     keys: Option<ToNode>,
@@ -150,7 +154,8 @@ impl Task {
     }
 
     fn has_orders(&self) -> bool {
-        self.state.keys.is_some() || !self.state.revokes.is_empty() || !self.state.leases.is_empty()
+        let State { keys, revokes, leases, shows, .. } = &self.state;
+        keys.is_some() || !revokes.is_empty() || !leases.is_empty() || !shows.is_empty()
     }
 
     fn next_order(&mut self) -> Option<ToNode> {
@@ -161,9 +166,12 @@ impl Task {
             self.state.revoking.remove(&session);
             return Some(ToNode::Revoke { session });
         }
-        let (camera, tier) = self.state.leases.pop_first()?;
-        let until = UnixMillis(self.clock.unix_millis()).plus(LEASE);
-        Some(ToNode::Lease { camera, tier, until })
+        if let Some((camera, tier)) = self.state.leases.pop_first() {
+            let until = UnixMillis(self.clock.unix_millis()).plus(LEASE);
+            return Some(ToNode::Lease { camera, tier, until });
+        }
+        let (session, tier) = self.state.shows.pop_first()?;
+        Some(ToNode::Switch { session, tier })
     }
 
     fn obey(&mut self, order: Order) {
@@ -176,6 +184,15 @@ impl Task {
             }
             Order::Changed(view) => self.changed(*view),
             Order::Switched(view) => self.switched(*view),
+            Order::Show(session, tier) => drop(self.state.shows.insert(session, tier)),
+            Order::Retiered(view, why) => {
+                self.metrics.tiers_switched.inc();
+                self.tell_tier(*view, why, None);
+            }
+            Order::Kept(view, why, stayed) => {
+                self.metrics.tiers_kept.inc();
+                self.tell_tier(*view, why, stayed);
+            }
         }
     }
 
@@ -207,12 +224,22 @@ impl Task {
         let _ = self.events.send(StreamEvent::Session(view));
     }
 
+    fn tell_tier(&self, view: SessionView, why: Vec<Why>, stayed: Option<StayReason>) {
+        tracing::debug!(session.id = %view.id, tier = %view.tier, stayed = stayed.map(StayReason::as_str), "session's tier");
+        // Nobody may be listening.
+        let _ = self.events.send(StreamEvent::Tier { view, why, stayed });
+    }
+
     fn news(&mut self, news: FromNode) {
         let at = self.clock.now();
         match news {
             FromNode::SessionStarted { session } => self.state.book.started(session),
-            FromNode::SessionConnected { session } => self.state.book.connected(session),
+            FromNode::SessionConnected { session } => self.state.book.connected(at, session),
             FromNode::SessionEnded { session, reason } => self.state.book.ended(at, session, reason),
+            FromNode::SessionSwitched { session, tier } => self.state.book.tier_switched(at, session, tier),
+            FromNode::SessionStayed { session, tier, reason } => {
+                self.state.book.tier_stayed(at, session, (tier, reason));
+            }
             FromNode::Feed { camera, tier, state, reason, viewers, captured_at } => {
                 let view = FeedView { state, reason, viewers, captured_at };
                 self.feed(camera, tier, view);
@@ -252,8 +279,9 @@ impl Task {
             Command::Explain(asked, reply) => {
                 let _ = reply.send(self.explain(&asked));
             }
-            Command::Hint(reach, hints, reply) => {
-                let _ = reply.send(hints.iter().map(|(id, hints)| book.hint(&reach, *id, hints)).collect());
+            Command::Hint(reach, hints, cameras, reply) => {
+                let noted = hints.iter().map(|(id, hints)| book.hint(at, &reach, (*id, hints), &cameras));
+                let _ = reply.send(noted.collect());
             }
             Command::Measured(reach, id, qoe, reply) => drop(reply.send(book.measured(&reach, id, qoe))),
             Command::End(reach, ids, why, reply) => {
@@ -315,7 +343,9 @@ impl Task {
         let key = wanted.key.clone();
         let may_come = decision.protocol == Protocol::LlHls || decision.fallbacks.contains(&Protocol::LlHls);
         let h1 = (request.viewer.http == Http::H1 && may_come).then_some(group);
-        let terms = Terms { key: key.clone(), fallbacks: decision.fallbacks.clone(), h1 };
+        let basis = Basis { wish: wanted.wish, viewer: request.viewer.clone(), camera };
+        let fallbacks = decision.fallbacks.clone();
+        let terms = Terms { key: key.clone(), fallbacks, h1, basis: Some(basis) };
         self.state.book.grant(self.clock.now(), view.clone(), terms);
         Ok(Granted { view, fallbacks: decision.fallbacks.clone(), decision, picture, fresh: true, key })
     }

@@ -132,6 +132,10 @@ told! {
         TierByTile = "tier-by-tile",
             "the smallest picture that fills the tile",
             "a menor imagem que preenche o quadro";
+        /// The tile has the operator's attention.
+        TierByFocus = "tier-by-focus",
+            "the tile is looked at closely: the largest picture",
+            "o quadro está em foco: a maior imagem";
         /// No picture fills the tile; this is the largest.
         TierLargest = "tier-largest",
             "no tier fills the tile; this is the largest picture",

@@ -94,7 +94,10 @@ impl UdpPort {
     }
 }
 
-#[expect(deprecated, reason = "its unsafe successor asks that a descriptor stays what it is; one of std does")]
+#[expect(
+    deprecated,
+    reason = "its unsafe successor asks that a descriptor stays what it is; one of std does"
+)]
 fn watched(socket: UdpSocket, interest: Interest) -> io::Result<AsyncFd<UdpSocket>> {
     AsyncFd::with_interest(socket, interest)
 }

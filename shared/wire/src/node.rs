@@ -26,6 +26,14 @@ pub enum ToNode {
         /// Which.
         session: SessionId,
     },
+    /// Let this session's viewer see another tier of its camera, without a gap. The node answers with
+    /// [`FromNode::SessionSwitched`] or [`FromNode::SessionStayed`]; a later order takes the place of an earlier one.
+    Switch {
+        /// Which.
+        session: SessionId,
+        /// The tier to show.
+        tier: Tier,
+    },
     /// All cameras this node serves; replaces what was assigned before.
     Assign(Vec<Assignment>),
     /// The cameras this node pulls itself; replaces what was told before. Passwords are sealed to the node's own key.
@@ -76,6 +84,22 @@ pub enum FromNode {
         /// Why.
         reason: EndReason,
     },
+    /// The viewer sees this tier from now on.
+    SessionSwitched {
+        /// Which.
+        session: SessionId,
+        /// What it sees.
+        tier: Tier,
+    },
+    /// The viewer was to see this tier and stays with the one it has.
+    SessionStayed {
+        /// Which.
+        session: SessionId,
+        /// What it was to see.
+        tier: Tier,
+        /// Why.
+        reason: StayReason,
+    },
     /// How one feed stands.
     Feed {
         /// The camera.
@@ -119,6 +143,24 @@ words! {
         Refused = "refused",
         /// The node does not serve the camera any more.
         Unassigned = "unassigned",
+    }
+}
+
+words! {
+    /// Why a viewer was not moved to another tier.
+    StayReason {
+        /// The session is over, or its viewer is not there yet.
+        Absent = "viewer-absent",
+        /// Nothing can be moved here: the session is served otherwise than by WebRTC.
+        Elsewhere = "served-elsewhere",
+        /// The node does not serve this tier.
+        NotServed = "not-served",
+        /// The viewer does not play what the tier carries.
+        CodecUnsupported = "codec-unsupported",
+        /// No picture of the tier came in time.
+        NoPicture = "no-picture",
+        /// Pictures came, but no key frame that fits.
+        NoKeyFrame = "no-key-frame",
     }
 }
 

@@ -11,6 +11,9 @@ pub(super) struct RelayMetrics {
     pub(super) feeds_closed: Counter,
     pub(super) sessions_opened: Counter,
     pub(super) sessions_ended: Counter,
+    pub(super) tier_switches: Counter,
+    pub(super) tier_switches_failed: Counter,
+    pub(super) double_feed_ms: Counter,
     pub(super) units_refused: Counter,
     pub(super) media_bytes: Counter,
     pub(super) packaging: PackagingMetrics,
@@ -34,6 +37,9 @@ impl RelayMetrics {
                 feeds_closed: Counter::default(),
                 sessions_opened: Counter::default(),
                 sessions_ended: Counter::default(),
+                tier_switches: Counter::default(),
+                tier_switches_failed: Counter::default(),
+                double_feed_ms: Counter::default(),
                 units_refused: Counter::default(),
                 media_bytes: Counter::default(),
                 packaging: PackagingMetrics::default(),
@@ -43,6 +49,12 @@ impl RelayMetrics {
             registry.register("feeds_closed", "Subscriptions ended", all.feeds_closed.clone());
             registry.register("sessions_opened", "Viewers admitted", all.sessions_opened.clone());
             registry.register("sessions_ended", "Viewers gone", all.sessions_ended.clone());
+            let text = "Viewers who were moved to another tier of their camera";
+            registry.register("tier_switches", text, all.tier_switches.clone());
+            let text = "Viewers who were to be moved and stayed";
+            registry.register("tier_switches_failed", text, all.tier_switches_failed.clone());
+            let text = "Time in which two feeds were held for one viewer on the move";
+            registry.register("double_feed_milliseconds", text, all.double_feed_ms.clone());
             let text = "Access units that are not what their line says";
             registry.register("units_refused", text, all.units_refused.clone());
             registry.register("media_bytes", "RTP bytes that came over links", all.media_bytes.clone());

@@ -19,8 +19,19 @@ pub(super) struct Session {
     pub(super) key: SessionKey,
     pub(super) feed: FeedKey,
     pub(super) place: Place,
+    /// The feed that its viewer is on its way to.
+    pub(super) next: Option<Next>,
+    /// Its player reads another tier already and this one only until that plays: its end is not the session's.
+    pub(super) leaving: bool,
     /// When to look whether its viewer is still there; `None` where the engine tells.
     due: Option<Instant>,
+}
+
+/// A feed that is open for a session beside the one it has.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Next {
+    pub(super) feed: FeedKey,
+    pub(super) since: Instant,
 }
 
 /// Where a session's viewer is served.
@@ -46,6 +57,8 @@ impl Place {
 pub(super) struct Sessions {
     by_key: HashMap<SessionKey, Session>,
     by_id: HashMap<SessionId, SessionKey>,
+    /// Seats of sessions that moved to another tier, at most one each.
+    leaving: HashMap<SessionId, SessionKey>,
     by_secret: HashMap<Secret, SessionKey>,
     spent: HashMap<String, Instant>,
     due: BTreeSet<(Instant, SessionKey)>,
@@ -72,7 +85,8 @@ impl Sessions {
     }
 
     /// Adds a session under its own name; answers the one it replaces if the same session was opened before: a
-    /// renewal, or a fallback to another protocol.
+    /// renewal, or a fallback to another protocol. An HLS session that is opened in another tier keeps its seat in the
+    /// first until its player leaves it.
     pub(super) fn add(
         &mut self,
         now: Instant,
@@ -80,7 +94,14 @@ impl Sessions {
         feed: FeedKey,
         place: Place,
     ) -> Option<Session> {
-        let replaced = self.by_id.get(&id).copied().and_then(|key| self.remove(key));
+        let replaced = match self.by_id.get(&id).copied() {
+            Some(before) if self.moves(before, feed, &place) => {
+                self.leaving.insert(id, before);
+                self.by_key.get_mut(&before).into_iter().for_each(|session| session.leaving = true);
+                None
+            }
+            before => before.and_then(|key| self.remove(key)),
+        };
         self.by_id.insert(id, key);
         self.by_secret.insert(place.secret(), key);
         let due = match &place {
@@ -88,8 +109,21 @@ impl Sessions {
             Place::Shelf { .. } => now + LOOK,
         };
         self.due.insert((due, key));
-        self.by_key.insert(key, Session { id, key, feed, place, due: Some(due) });
+        self.by_key.insert(key, Session { id, key, feed, place, next: None, leaving: false, due: Some(due) });
         replaced
+    }
+
+    /// Whether a player reads on at its seat while it opens another tier. One seat is kept so: who moves on before it
+    /// has arrived still shows the first.
+    fn moves(&self, before: SessionKey, feed: FeedKey, place: &Place) -> bool {
+        let Some(session) = self.by_key.get(&before) else { return false };
+        let both_read = matches!((&session.place, place), (Place::Shelf { .. }, Place::Shelf { .. }));
+        both_read && session.feed != feed && !self.leaving.contains_key(&session.id)
+    }
+
+    /// The seat that a session still has in the tier it moved from.
+    pub(super) fn left_behind(&self, id: SessionId) -> Option<SessionKey> {
+        self.leaving.get(&id).copied()
     }
 
     /// The seat that this very token opened, while its session lives: players fetch a multivariant playlist twice.
@@ -140,11 +174,20 @@ impl Sessions {
     pub(super) fn remove(&mut self, key: SessionKey) -> Option<Session> {
         let session = self.by_key.remove(&key)?;
         self.by_secret.remove(&session.place.secret());
-        self.by_id.remove(&session.id);
+        let named = if session.leaving { &mut self.leaving } else { &mut self.by_id };
+        named.remove(&session.id);
         if let Some(due) = session.due {
             self.due.remove(&(due, key));
         }
         Some(session)
+    }
+
+    pub(super) fn get(&self, key: SessionKey) -> Option<&Session> {
+        self.by_key.get(&key)
+    }
+
+    pub(super) fn get_mut(&mut self, key: SessionKey) -> Option<&mut Session> {
+        self.by_key.get_mut(&key)
     }
 
     pub(super) fn by_id(&self, id: SessionId) -> Option<SessionKey> {
@@ -157,6 +200,12 @@ impl Sessions {
 
     pub(super) fn of_feed(&self, feed: FeedKey) -> Vec<SessionKey> {
         self.by_key.values().filter(|session| session.feed == feed).map(|session| session.key).collect()
+    }
+
+    /// Sessions that are on their way to this feed.
+    pub(super) fn moving_to(&self, feed: FeedKey) -> Vec<SessionKey> {
+        let moving = |session: &&Session| session.next.is_some_and(|next| next.feed == feed);
+        self.by_key.values().filter(moving).map(|session| session.key).collect()
     }
 
     pub(super) fn len(&self) -> usize {
@@ -225,5 +274,29 @@ mod tests {
         assert_eq!(sessions.overdue(now + ARRIVAL), [absent.1]);
         assert_eq!(sessions.deadline(), Some(last + LOOK));
         assert_eq!(sessions.overdue(last + LOOK), [asking.1]);
+    }
+
+    #[test]
+    fn a_reader_keeps_its_seat_until_it_reads_the_other_tier() {
+        let clock = Clock::system();
+        let (mut sessions, now) = (Sessions::default(), clock.now());
+        let camera = CameraId::from_uuid(uuid_v7(&clock));
+        let id = SessionId::from_uuid(uuid_v7(&clock));
+        let mut sit = |tier, token: &str| {
+            let (key, feed) = (sessions.next_key(), FeedKey { camera, tier });
+            let seat = Seats::default().add(now, (key, feed), Arc::default());
+            let replaced = sessions.add(now, (id, key), feed, Place::Shelf { seat, token: token.into() });
+            (key, replaced.map(|session| session.key))
+        };
+        let (first, _) = sit(Tier::Sub, "one");
+        let (passed_over, replaced) = sit(Tier::Main, "two");
+        assert_eq!(replaced, None, "it shows the first tier still");
+        let (last, replaced) = sit(Tier::Third, "three");
+        assert_eq!(replaced, Some(passed_over), "the first is still what is shown");
+        assert_eq!((sessions.by_id(id), sessions.left_behind(id)), (Some(last), Some(first)));
+        assert!(sessions.remove(first).is_some_and(|session| session.leaving));
+        assert_eq!((sessions.by_id(id), sessions.left_behind(id)), (Some(last), None));
+        assert!(sessions.remove(last).is_some_and(|session| !session.leaving));
+        assert_eq!((sessions.len(), sessions.by_id(id)), (0, None));
     }
 }

@@ -10,7 +10,7 @@ use sluice_telemetry::Metrics;
 use sluice_webrtc::{EndReason as EngineEnd, Engine, EngineEvent, FeedId};
 use sluice_wire::{
     control::DesiredCamera,
-    node::{Assignment, EndReason, FromNode, ToNode},
+    node::{Assignment, EndReason, FromNode, StayReason, ToNode},
 };
 use tokio::sync::{mpsc, watch};
 
@@ -76,7 +76,8 @@ pub fn spawn(scope: &TaskScope, clock: Clock, ports: Ports, metrics: &Metrics) -
     Relay { commands, seats, hls: HlsMetrics::register(metrics) }
 }
 
-/// The owner of all feeds and sessions: what it does with feeds stands in `feeds.rs`, with viewers in `viewers.rs`.
+/// The owner of all feeds and sessions: what it does with feeds stands in `feeds.rs`, with viewers in
+/// `viewers.rs`, with those who move in `tiers.rs`.
 pub(super) struct Task {
     pub(super) clock: Clock,
     pub(super) scope: TaskScope,
@@ -93,7 +94,8 @@ pub(super) struct Task {
     pub(super) seats: Arc<Seats>,
     /// Sessions that control ended before they came, so that their token opens nothing any more.
     pub(super) revoked: HashMap<SessionId, Instant>,
-    /// What became of sessions and control has not taken yet: at most three entries a session.
+    /// What became of sessions and control has not taken yet: at most three entries a session, and one for each order
+    /// to move it.
     pub(super) outbox: VecDeque<FromNode>,
     /// Feeds whose state control has not taken yet; it hears the newest, not each.
     pub(super) changed: BTreeSet<FeedKey>,
@@ -169,6 +171,7 @@ impl Task {
         match order {
             ToNode::Lease { camera, tier, until } => self.lease(FeedKey { camera, tier }, until),
             ToNode::Revoke { session } => self.revoke(session),
+            ToNode::Switch { session, tier } => self.switch(session, tier),
             ToNode::Assign(assignments) => self.assign(assignments),
             ToNode::Pull(cameras) => drop(self.ports.pulls.send_replace(Arc::new(cameras))),
             ToNode::Keys(keys) => drop(self.ports.keys.send_replace(Arc::new(keys))),
@@ -199,6 +202,9 @@ impl Task {
             for key in self.sessions.of_feed(feed) {
                 self.end(key, EndReason::Unassigned);
             }
+            for key in self.sessions.moving_to(feed) {
+                self.call_off(key, StayReason::NotServed);
+            }
         }
     }
 
@@ -209,6 +215,8 @@ impl Task {
             EngineEvent::Connected(_) => {}
             EngineEvent::Ended(key, reason) => self.end(key, ended(reason)),
             EngineEvent::KeyFrameWanted(id) => self.want_key_frame(id),
+            EngineEvent::Switched(key, id) => self.switched(key, id),
+            EngineEvent::Stayed(key, id, why) => self.stayed(key, id, why),
             // Nothing that a browser may say over its data channel is understood yet.
             EngineEvent::Message(..) => {}
         }

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use sluice_ids::SessionId;
 use sluice_webrtc::SessionKey;
-use sluice_wire::node::{EndReason, FromNode};
+use sluice_wire::node::{EndReason, FromNode, StayReason};
 use tokio::sync::oneshot;
 
 use super::{
@@ -86,6 +86,11 @@ impl Task {
     pub(super) fn end(&mut self, key: SessionKey, reason: EndReason) {
         let Some(session) = self.sessions.remove(key) else { return };
         self.vacate(&session);
+        if session.leaving {
+            return;
+        }
+        let left_behind = self.sessions.left_behind(session.id).and_then(|key| self.sessions.remove(key));
+        left_behind.into_iter().for_each(|seat| self.vacate(&seat));
         self.outbox.push_back(FromNode::SessionEnded { session: session.id, reason });
     }
 
@@ -98,6 +103,10 @@ impl Task {
         self.seats.end(self.clock.now(), session.place.secret());
         self.metrics.sessions_ended.inc();
         self.input(session.feed, demand::Input::ViewerLeft);
+        if let Some(next) = session.next {
+            self.leave_next(next);
+            self.told_to_stay(session.id, next.feed.tier, StayReason::Absent);
+        }
     }
 
     fn reader(&mut self, key: FeedKey, joined: bool) {

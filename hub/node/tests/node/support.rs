@@ -33,6 +33,7 @@ pub(super) struct Stage {
     pub(super) orders: mpsc::Sender<ToNode>,
     pub(super) reports: mpsc::Receiver<FromNode>,
     pub(super) router: Router,
+    pub(super) engine: Engine,
     pub(super) camera: CameraId,
     pub(super) metrics: Metrics,
     node: NodeId,
@@ -42,11 +43,20 @@ pub(super) struct Stage {
 
 impl Stage {
     pub(super) async fn set() -> Self {
-        Self::with_camera(None).await
+        Self::build(vec![Tier::Sub], Vec::new()).await
+    }
+
+    /// A stage whose camera has a main tier too; the node pulls what has an address.
+    pub(super) async fn with_tiers(urls: Vec<(Tier, String)>) -> Self {
+        Self::build(vec![Tier::Sub, Tier::Main], urls).await
     }
 
     /// A stage whose camera is pulled by the node itself from this address, if there is one.
     pub(super) async fn with_camera(url: Option<String>) -> Self {
+        Self::build(vec![Tier::Sub], url.into_iter().map(|url| (Tier::Sub, url)).collect()).await
+    }
+
+    async fn build(tiers: Vec<Tier>, urls: Vec<(Tier, String)>) -> Self {
         let (scope, clock, metrics) = (TaskScope::new(), Clock::system(), Metrics::default());
         let node = NodeId::from_uuid(uuid_v7(&clock));
         let config = EngineConfig::new((Ipv4Addr::LOCALHOST, 0).into());
@@ -58,7 +68,7 @@ impl Stage {
         let (orders, inbox) = mpsc::channel(16);
         let (outbox, reports) = mpsc::channel(16);
         let (pulls, wanted) = watch::channel(Arc::default());
-        let pull = url.is_some().then(|| {
+        let pull = (!urls.is_empty()).then(|| {
             let config = PullsConfig { ring_bytes: 8 << 20, seal_key: Keypair::generate() };
             NodePull::spawn(&scope, clock, config, PullPorts { wanted, reports: outbox.clone() }, &metrics)
         });
@@ -77,35 +87,35 @@ impl Stage {
         let relay = relay::spawn(&scope, clock, ports, &metrics);
         let allowed = Origins(["https://psim.example".to_owned()].into());
         let (_, origins) = watch::channel(Arc::new(allowed));
-        let front = Front { relay: relay.clone(), engine, keys: known_keys, origins, node, clock };
+        let front =
+            Front { relay: relay.clone(), engine: engine.clone(), keys: known_keys, origins, node, clock };
         let (camera, signer) = (CameraId::from_uuid(uuid_v7(&clock)), Signer::generate());
         let stage = Self {
             relay,
             orders,
             reports,
             router: front::router(front),
+            engine,
             camera,
             metrics,
             node,
             signer,
             scope,
         };
-        stage.assign(clock, url).await;
+        stage.assign(clock, tiers, urls).await;
         stage
     }
 
-    async fn assign(&self, clock: Clock, url: Option<String>) {
-        let puller = match &url {
-            Some(_) => Puller::Node,
-            None => Puller::Device(DeviceId::from_uuid(uuid_v7(&clock))),
-        };
+    async fn assign(&self, clock: Clock, tiers: Vec<Tier>, urls: Vec<(Tier, String)>) {
+        let puller =
+            if urls.is_empty() { Puller::Device(DeviceId::from_uuid(uuid_v7(&clock))) } else { Puller::Node };
         let linger = Duration::from_millis(100);
-        let assignment = Assignment { puller, camera: self.camera, tiers: vec![Tier::Sub], linger };
-        if let Some(url) = url {
+        let assignment = Assignment { puller, camera: self.camera, tiers, linger };
+        if !urls.is_empty() {
             self.tell(ToNode::Pull(vec![DesiredCamera {
                 camera_id: self.camera,
                 name: "Dock".to_owned(),
-                tiers: vec![DesiredTier::new(Tier::Sub, url)],
+                tiers: urls.into_iter().map(|(tier, url)| DesiredTier::new(tier, url)).collect(),
                 username: String::new(),
                 sealed_password: Vec::new(),
                 warm: Warm::Sub,

@@ -2,6 +2,7 @@ use proptest::prelude::*;
 use sluice_runtime::{Clock, uuid_v7};
 
 use super::*;
+use crate::decide::{Offered, Viewer, Wish};
 
 struct Bench {
     book: Book,
@@ -99,7 +100,7 @@ fn a_running_session_outlives_its_token_and_dies_of_age() {
     let mut bench = Bench::new();
     let id = bench.granted(0);
     bench.book.started(id);
-    bench.book.connected(id);
+    bench.book.connected(bench.at(0), id);
     bench.orders();
     bench.book.woke(bench.at(3_600));
     assert!(bench.orders().is_empty());
@@ -234,12 +235,115 @@ fn a_camera_that_goes_ends_its_sessions_and_no_other() {
     assert_eq!(left, [second]);
 }
 
+fn two_tiers(id: CameraId) -> Basis {
+    let offered = |tier, height| Offered {
+        tier,
+        codec: Some("avc1.42e01f".into()),
+        b_frames: false,
+        audio: None,
+        width: height * 16 / 9,
+        height,
+        warm: true,
+        watched: false,
+        trouble: None,
+    };
+    let camera = Camera {
+        id,
+        enabled: true,
+        pinned_protocol: None,
+        pinned_tier: None,
+        tiers: vec![offered(Tier::Main, 1_080), offered(Tier::Sub, 360)],
+        device_online: true,
+        by_node: false,
+    };
+    let wish = Wish { tile: Some(Tile { width: 480, height: 270 }), ..Wish::default() };
+    Basis { wish, viewer: Viewer::default(), camera }
+}
+
+fn tile(height: u32) -> Hints {
+    Hints { tile: Some(Tile { width: height * 16 / 9, height }), ..Hints::default() }
+}
+
+/// A session that plays a camera of two tiers by this protocol.
+fn playing(bench: &mut Bench, protocol: Protocol) -> SessionView {
+    let view = SessionView { protocol, ..bench.view("tok_a", "play_1") };
+    let terms = Terms { basis: Some(two_tiers(view.camera)), ..Terms::default() };
+    bench.book.grant(bench.at(0), view.clone(), terms);
+    bench.book.started(view.id);
+    bench.book.connected(bench.at(0), view.id);
+    bench.orders();
+    view
+}
+
+#[test]
+fn the_node_moves_a_viewer_and_then_its_session_is_of_the_other_tier() {
+    let mut bench = Bench::new();
+    let (view, mine) = (playing(&mut bench, Protocol::Webrtc), bench.mine());
+    bench.book.hint(bench.at(1), &mine, (view.id, &tile(1_080)), &[]).unwrap();
+    assert_eq!(bench.orders(), [Order::Show(view.id, Tier::Main)]);
+    assert_eq!(bench.book.list(&mine)[0].tier, Tier::Sub, "until the node says so");
+    bench.book.tier_switched(bench.at(2), view.id, Tier::Main);
+    let orders = bench.orders();
+    assert!(
+        matches!(&orders[..], [Order::Retiered(now, why)] if now.tier == Tier::Main && *why == [Why::TierByTile])
+    );
+    let lease = bench.book.renew(bench.at(3), &mine, (view.id, None)).unwrap().0;
+    assert_eq!(lease.tier, Tier::Main, "who connects anew gets what it saw");
+    bench.orders();
+    bench.book.hint(bench.at(10), &mine, (view.id, &tile(270)), &[]).unwrap();
+    assert!(bench.orders().is_empty());
+    assert_eq!(bench.book.deadline(), Some(bench.at(15)));
+    bench.book.woke(bench.at(15));
+    assert_eq!(bench.orders(), [Order::Show(view.id, Tier::Sub)]);
+}
+
+#[test]
+fn a_tier_that_does_not_come_is_told_with_the_reason() {
+    let mut bench = Bench::new();
+    let (view, mine) = (playing(&mut bench, Protocol::Webrtc), bench.mine());
+    bench.book.hint(bench.at(1), &mine, (view.id, &tile(1_080)), &[]).unwrap();
+    bench.orders();
+    bench.book.tier_stayed(bench.at(31), view.id, (Tier::Main, StayReason::NoPicture));
+    let orders = bench.orders();
+    assert!(
+        matches!(&orders[..], [Order::Kept(now, _, Some(StayReason::NoPicture))] if now.tier == Tier::Sub)
+    );
+    bench.book.tier_stayed(bench.at(32), view.id, (Tier::Main, StayReason::NoPicture));
+    assert!(bench.orders().is_empty(), "an answer to nothing");
+}
+
+#[test]
+fn a_player_of_hls_is_told_to_move_and_finds_its_feed_open() {
+    let mut bench = Bench::new();
+    let (view, mine) = (playing(&mut bench, Protocol::LlHls), bench.mine());
+    bench.book.hint(bench.at(1), &mine, (view.id, &tile(1_080)), &[]).unwrap();
+    let orders = bench.orders();
+    assert_eq!(orders[0], Order::Lease(view.camera, Tier::Main));
+    assert!(matches!(&orders[1..], [Order::Retiered(now, _)] if now.tier == Tier::Main));
+    assert_eq!(bench.book.renew(bench.at(2), &mine, (view.id, None)).unwrap().0.tier, Tier::Main);
+}
+
+#[test]
+fn a_tile_that_grew_while_its_viewer_connected_is_looked_at_then() {
+    let mut bench = Bench::new();
+    let (view, mine) = (bench.view("tok_a", "play_1"), bench.mine());
+    let terms = Terms { basis: Some(two_tiers(view.camera)), ..Terms::default() };
+    bench.book.grant(bench.at(0), view.clone(), terms);
+    bench.book.hint(bench.at(1), &mine, (view.id, &tile(1_080)), &[]).unwrap();
+    assert!(!bench.orders().iter().any(|order| matches!(order, Order::Show(..))));
+    bench.book.started(view.id);
+    bench.book.connected(bench.at(2), view.id);
+    assert_eq!(bench.orders().last(), Some(&Order::Show(view.id, Tier::Main)));
+}
+
 #[derive(Debug, Clone)]
 enum Step {
     Grant,
     Renew(usize),
     Started(usize),
     Connected(usize),
+    Hint(usize, u32),
+    Switched(usize, bool),
     NodeEnded(usize),
     Close(usize),
     Wait(u16),
@@ -252,6 +356,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => one.clone().prop_map(Step::Renew),
         2 => one.clone().prop_map(Step::Started),
         2 => one.clone().prop_map(Step::Connected),
+        2 => (one.clone(), 100..2_000_u32).prop_map(|(n, height)| Step::Hint(n, height)),
+        1 => (one.clone(), any::<bool>()).prop_map(|(n, well)| Step::Switched(n, well)),
         1 => one.clone().prop_map(Step::NodeEnded),
         1 => one.prop_map(Step::Close),
         2 => (0..2_000u16).prop_map(Step::Wait),
@@ -273,11 +379,23 @@ proptest! {
                 Step::Grant => {
                     let view = bench.view("tok_a", "play_1");
                     ids.push(view.id);
-                    bench.book.grant(at, view, Terms::default());
+                    let basis = Some(two_tiers(view.camera));
+                    bench.book.grant(at, view, Terms { basis, ..Terms::default() });
                 }
                 Step::Renew(n) => { picked(&ids, n).map(|id| bench.book.renew(at, &mine, (id, None)).is_ok()); }
                 Step::Started(n) => picked(&ids, n).into_iter().for_each(|id| bench.book.started(id)),
-                Step::Connected(n) => picked(&ids, n).into_iter().for_each(|id| bench.book.connected(id)),
+                Step::Connected(n) => picked(&ids, n).into_iter().for_each(|id| bench.book.connected(at, id)),
+                Step::Hint(n, height) => {
+                    let hints = tile(height);
+                    picked(&ids, n).map(|id| bench.book.hint(at, &mine, (id, &hints), &[]).is_ok());
+                }
+                Step::Switched(n, true) => {
+                    picked(&ids, n).into_iter().for_each(|id| bench.book.tier_switched(at, id, Tier::Main));
+                }
+                Step::Switched(n, false) => {
+                    let stayed = (Tier::Main, StayReason::NoPicture);
+                    picked(&ids, n).into_iter().for_each(|id| bench.book.tier_stayed(at, id, stayed));
+                }
                 Step::NodeEnded(n) => {
                     picked(&ids, n).into_iter().for_each(|id| bench.book.ended(at, id, EndReason::Silence));
                 }

@@ -50,7 +50,7 @@ pub(super) fn best<'a>(tiers: &[&'a Offered], tile: Option<Tile>) -> Option<(&'a
 }
 
 /// The height in pixels, or what cameras usually send where it is not known yet.
-fn height(offered: &Offered) -> u32 {
+pub(crate) fn height(offered: &Offered) -> u32 {
     match (offered.height, offered.tier) {
         (0, Tier::Main) => 1_080,
         (0, Tier::Sub) => 480,
