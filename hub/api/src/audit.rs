@@ -1,5 +1,11 @@
-use serde_json::Value;
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
 use sluice_hub_store::AuditEntry;
+use sluice_ids::CameraId;
 
 use crate::{auth::Who, problem::Problem, state::ApiState};
 
@@ -21,4 +27,70 @@ pub(crate) async fn audit(
     };
     state.store.append_audit(entry).await?;
     Ok(())
+}
+
+/// The same for what is done many times a minute: who did it to which camera is written once a minute.
+pub(crate) async fn audit_now_and_then(
+    state: &ApiState,
+    who: &Who,
+    action: &'static str,
+    camera: CameraId,
+) -> Result<(), Problem> {
+    let key = (who.credential(), action, camera);
+    if state.audited_lately(&key) {
+        return Ok(());
+    }
+    audit(state, who, action, camera, json!({})).await?;
+    state.was_audited(key);
+    Ok(())
+}
+
+/// What was audited within the last minute. Pure.
+#[derive(Debug, Default)]
+pub(crate) struct Lately(HashMap<Key, Instant>);
+
+/// Who did what to which camera.
+pub(crate) type Key = (String, &'static str, CameraId);
+
+impl Lately {
+    pub(crate) fn has(&self, now: Instant, key: &Key) -> bool {
+        self.0.get(key).is_some_and(|at| now.duration_since(*at) < ONCE_IN)
+    }
+
+    pub(crate) fn note(&mut self, now: Instant, key: Key) {
+        if self.0.len() >= MOST_KEYS {
+            self.0.retain(|_, at| now.duration_since(*at) < ONCE_IN);
+        }
+        if self.0.len() >= MOST_KEYS {
+            // Too much is written rather than too little.
+            self.0.clear();
+        }
+        self.0.insert(key, now);
+    }
+}
+
+const ONCE_IN: Duration = Duration::from_secs(60);
+/// 100 operators with 100 cameras each; about 1 MB.
+const MOST_KEYS: usize = 10_000;
+
+#[cfg(test)]
+mod tests {
+    use sluice_runtime::Clock;
+
+    use super::*;
+
+    #[test]
+    fn what_was_written_a_moment_ago_is_not_written_again() {
+        let (mut lately, now) = (Lately::default(), Clock::system().now());
+        let camera = "cam_0198c0de00007000800000000000002a".parse().unwrap();
+        let key = |who: &str| (who.to_owned(), "camera.poster", camera);
+        assert!(!lately.has(now, &key("a")));
+        lately.note(now, key("a"));
+        assert!(lately.has(now + ONCE_IN / 2, &key("a")) && !lately.has(now, &key("b")));
+        assert!(!lately.has(now + ONCE_IN, &key("a")));
+        for n in 0..2 * MOST_KEYS {
+            lately.note(now, key(&n.to_string()));
+        }
+        assert!(lately.0.len() <= MOST_KEYS);
+    }
 }

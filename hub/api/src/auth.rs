@@ -26,6 +26,8 @@ use signed::{EventClaims, ViewerClaims, sha256};
 pub(crate) enum Right {
     /// Start, renew and end its own playback.
     Play,
+    /// Move cameras and send them to places they remember.
+    Ptz,
     /// See the registry, states and sessions.
     Read,
     /// Change sites, devices and cameras, and end others' sessions.
@@ -72,6 +74,10 @@ impl Principal {
     pub(crate) fn may(&self, right: Right) -> bool {
         match self {
             Self::Person { user, .. } => role_may(user.role, right),
+            // Who moves a camera that he may not watch does harm blindly.
+            Self::Program { token } if right == Right::Ptz => {
+                [Scope::Play, Scope::Ptz].iter().all(|scope| token.scopes.contains(scope))
+            }
             Self::Program { token } => token.scopes.iter().any(|scope| scope_may(*scope, right)),
             Self::Viewer { .. } | Self::Listener { .. } => false,
         }
@@ -81,7 +87,7 @@ impl Principal {
 fn role_may(role: UserRole, right: Right) -> bool {
     match role {
         UserRole::Viewer => matches!(right, Right::Play | Right::Read),
-        UserRole::Operator => matches!(right, Right::Play | Right::Read | Right::Operate),
+        UserRole::Operator => matches!(right, Right::Play | Right::Ptz | Right::Read | Right::Operate),
         UserRole::Admin => true,
         UserRole::Auditor => matches!(right, Right::Read | Right::Audit),
     }
@@ -92,6 +98,7 @@ fn scope_may(scope: Scope, right: Right) -> bool {
         Scope::Play => right == Right::Play,
         Scope::Read => right == Right::Read,
         Scope::Admin => right != Right::Play,
+        Scope::Ptz => false,
     }
 }
 
@@ -107,6 +114,9 @@ impl Who {
         }
         Err(Problem::forbidden(match right {
             Right::Play => "this needs a user who may watch, or an API token with the scope `play`",
+            Right::Ptz => {
+                "this needs an operator or an administrator, or an API token with the scopes `play` and `ptz`"
+            }
             Right::Read => "this needs a user who may read, or an API token with the scope `read`",
             Right::Operate => {
                 "this needs an operator or an administrator, or an API token with the scope `admin`"

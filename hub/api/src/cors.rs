@@ -117,5 +117,5 @@ fn with_vary(mut response: Response) -> Response {
     response
 }
 
-const EXPOSED: &str = "location, link, etag, retry-after";
+const EXPOSED: &str = "location, link, etag, retry-after, sluice-captured-at";
 const READ_EVERY: Duration = Duration::from_secs(5);

@@ -9,9 +9,11 @@ use std::{
 use serde_json::{Value, json};
 use sluice_hub_fleet::{Fleet, FleetEvent};
 use sluice_hub_store::Store;
-use sluice_hub_streams::{Phase, SessionView, StreamEvent, Streams};
-use sluice_ids::{CameraId, TenantId};
+use sluice_hub_streams::{Language, Phase, SessionView, StreamEvent, Streams, Why};
+use sluice_ids::{CameraId, DeviceId, TenantId};
 use sluice_runtime::{Clock, Shutdown, TaskScope, random_bytes};
+use sluice_wire::control::CameraEvent;
+use sluice_wire::node::StayReason;
 use tokio::sync::{broadcast, broadcast::error::RecvError, mpsc, oneshot};
 
 use crate::standing::{self, StateNow};
@@ -49,6 +51,7 @@ pub(crate) struct Subscription {
 enum Command {
     Subscribe { last: Option<String>, reply: oneshot::Sender<Subscription> },
     RegistryChanged { tenant: TenantId, kind: &'static str, id: String },
+    DiscoveriesChanged { tenant: TenantId, device: DeviceId },
 }
 
 impl Events {
@@ -90,6 +93,12 @@ impl Events {
     pub(crate) fn registry_changed(&self, tenant: TenantId, kind: &'static str, id: String) {
         // A full queue loses a hint: consoles read their lists again by themselves.
         let _ = self.commands.try_send(Command::RegistryChanged { tenant, kind, id });
+    }
+
+    /// What is shown of a device's finds changed.
+    pub(crate) fn discoveries_changed(&self, tenant: TenantId, device: DeviceId) {
+        // As above.
+        let _ = self.commands.try_send(Command::DiscoveriesChanged { tenant, device });
     }
 }
 
@@ -146,6 +155,7 @@ impl Task {
                 }
                 self.publish(tenant, "registry.changed", (None, None), &json!({ "kind": kind, "id": id }));
             }
+            Command::DiscoveriesChanged { tenant, device } => self.discoveries_changed(tenant, device),
             Command::Subscribe { last, reply } => {
                 let live = self.live.subscribe();
                 let place = last.as_deref().map(|last| self.kept.iter().position(|event| event.id == last));
@@ -163,7 +173,20 @@ impl Task {
         match event {
             StreamEvent::Feed { camera, .. } => drop(self.dirty.insert(camera)),
             StreamEvent::Session(view) => self.of_session(&view),
+            StreamEvent::Tier { view, why, stayed } => self.of_tier(&view, &why, stayed),
         }
+    }
+
+    fn of_tier(&mut self, view: &SessionView, why: &[Why], stayed: Option<StayReason>) {
+        // One stream is heard in many languages: the codes are what a console translates.
+        let why: Vec<Value> =
+            why.iter().map(|why| json!({ "code": why.code(), "text": why.text(Language::En) })).collect();
+        let data = json!({
+            "session_id": view.id, "camera_id": view.camera, "tier": view.tier,
+            "protocol": view.protocol.as_str(), "why": why, "stayed": stayed.map(StayReason::as_str),
+        });
+        let session = Some((view.correlation.clone(), view.credential.clone()));
+        self.publish(view.tenant, "session.tier", (Some(view.camera), session), &data);
     }
 
     fn of_session(&mut self, view: &SessionView) {
@@ -188,6 +211,8 @@ impl Task {
                 let data = json!({ "device_id": state.device, "online": state.online, "since": state.since });
                 self.publish(state.tenant, "device.state", (None, None), &data);
             }
+            FleetEvent::Found(found) => self.discoveries_changed(found.tenant, found.device),
+            FleetEvent::Happened(happened) => self.of_camera(happened.tenant, &happened.event),
             FleetEvent::CameraGone(state) => {
                 self.told.remove(&state.camera);
                 let data = json!({ "kind": "camera", "id": state.camera });
@@ -198,6 +223,18 @@ impl Task {
                 self.publish(state.tenant, "registry.changed", (None, None), &data);
             }
         }
+    }
+
+    fn discoveries_changed(&mut self, tenant: TenantId, device: DeviceId) {
+        self.publish(tenant, "discoveries.changed", (None, None), &json!({ "device_id": device }));
+    }
+
+    fn of_camera(&mut self, tenant: TenantId, event: &CameraEvent) {
+        let data = json!({
+            "camera_id": event.camera_id, "kind": event.kind, "active": event.active, "source": event.source,
+            "at": event.at, "left_out": event.left_out,
+        });
+        self.publish(tenant, "camera.event", (Some(event.camera_id), None), &data);
     }
 
     /// Events were lost on the way here: every listener is told to look again.

@@ -6,6 +6,7 @@
 //! | `body`, `page`, `validate`, [`Problem`] | what comes in and how it is told when it cannot be taken |
 //! | `cors`, `idempotency` | what goes around every route |
 //! | `events` | Server-Sent Events of one hub, replayed by id |
+//! | `order`, `posters` | what devices are asked to do once, and the pictures they send, kept for minutes |
 //! | `standing` | how cameras and devices stand, put together from registry, edge and node |
 //! | `routes` | one file per noun: contract, right, effect, answer |
 //!
@@ -19,7 +20,9 @@ mod body;
 mod cors;
 mod events;
 mod idempotency;
+mod order;
 mod page;
+mod posters;
 mod problem;
 mod router;
 mod routes;

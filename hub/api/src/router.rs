@@ -13,8 +13,10 @@ use crate::{
     auth::{COOKIE, CSRF_HEADER},
     cors, idempotency, problem,
     routes::{
-        audit_log, cameras, devices, events, login, nodes, one_camera, origins, play, policy, sessions,
-        sites, time, tokens, users,
+        advice, audit_log, cameras, credentials, devices,
+        discoveries::{self, accept, attempt},
+        events, login, nodes, one_camera, origins, play, policy, poster, ptz, sessions, sites, time, tokens,
+        users,
     },
     state::ApiState,
 };
@@ -60,15 +62,35 @@ fn described() -> OpenApiRouter<ApiState> {
         .routes(routes!(one_camera::playlist))
         .routes(routes!(events::listen))
         .routes(routes!(events::token))
+        .routes(routes!(poster::poster))
+        .routes(routes!(ptz::go))
+        .routes(routes!(ptz::presets, ptz::remember))
+        .routes(routes!(ptz::forget))
         .merge(registry())
+        .merge(cameras_to_come())
+}
+
+fn cameras_to_come() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new()
+        .routes(routes!(discoveries::list))
+        .routes(routes!(discoveries::search))
+        .routes(routes!(attempt::attempt))
+        .routes(routes!(accept::accept))
+        .routes(routes!(discoveries::ignore))
+        .routes(routes!(credentials::list, credentials::create))
+        .routes(routes!(credentials::remove))
 }
 
 fn registry() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .routes(routes!(cameras::list, cameras::create))
         .routes(routes!(cameras::get, cameras::change, cameras::remove))
+        .routes(routes!(cameras::sessions))
+        .routes(routes!(advice::advice))
+        .routes(routes!(advice::apply))
+        .routes(routes!(advice::undo))
         .routes(routes!(sites::list, sites::create))
-        .routes(routes!(sites::get, sites::rename, sites::remove))
+        .routes(routes!(sites::get, sites::change, sites::remove))
         .routes(routes!(devices::list))
         .routes(routes!(devices::get, devices::change, devices::remove))
         .routes(routes!(nodes::list))

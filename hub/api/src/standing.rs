@@ -12,7 +12,7 @@ use sluice_hub_streams::{
 };
 use sluice_ids::{CameraId, TenantId, Tier};
 use sluice_wire::{
-    control::{TierReport, TierState},
+    control::{EncoderSettings, TierReport, TierState},
     node::FeedState,
 };
 use utoipa::ToSchema;
@@ -68,6 +68,42 @@ pub(crate) struct TierNow {
     warm: bool,
     /// Who watches it now.
     viewers: u32,
+    /// How the camera says it is set to encode it; `null` if it does not say.
+    encoder: Option<EncoderNow>,
+}
+
+/// How a camera is set to encode a stream. What it does not say is `null`.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub(crate) struct EncoderNow {
+    /// `H264`, `H265` or `JPEG`.
+    codec: Option<String>,
+    /// As the camera spells it.
+    profile: Option<String>,
+    width: Option<u32>,
+    height: Option<u32>,
+    /// The most pictures a second.
+    fps: Option<f64>,
+    /// The most it sends.
+    bitrate_kbps: Option<u32>,
+    /// Pictures from one key frame to the next.
+    gop_frames: Option<u32>,
+    constant_bitrate: Option<bool>,
+}
+
+/// An encoder's settings as they are told.
+pub(crate) fn encoder_now(set: &EncoderSettings) -> EncoderNow {
+    let known = |figure: u32| (figure > 0).then_some(figure);
+    let word = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
+    EncoderNow {
+        codec: word(&set.codec),
+        profile: word(&set.profile),
+        width: known(set.width),
+        height: known(set.height),
+        fps: (set.fps > 0.0).then_some(set.fps),
+        bitrate_kbps: known(set.bitrate_kbps),
+        gop_frames: known(set.gop_frames),
+        constant_bitrate: set.constant_bitrate,
+    }
 }
 
 /// The cameras of a play request as the decision sees them, in order; `None` where the tenant has no such camera.
@@ -189,6 +225,7 @@ fn tier_now(tier: Tier, report: Option<&TierReport>, viewers: u32) -> TierNow {
         reason: report.and_then(trouble),
         warm: report.is_some_and(is_warm),
         viewers,
+        encoder: report.and_then(|report| report.encoder.as_ref()).map(encoder_now),
     }
 }
 

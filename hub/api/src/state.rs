@@ -11,12 +11,14 @@ use sluice_runtime::{Clock, TaskScope, random_bytes};
 use tokio::sync::Semaphore;
 
 use crate::{
+    audit::{Key, Lately},
     auth::{
         signed::Seals,
         tries::{Tries, Try},
     },
     cors::Origins,
     events::Events,
+    posters::Posters,
 };
 
 /// What every route answers from. Cheap to clone.
@@ -31,7 +33,10 @@ pub struct ApiState {
     pub(crate) seals: Seals,
     /// Seals kept answers of idempotent calls.
     pub(crate) answer_key: [u8; 32],
+    /// Pictures of cameras, for minutes.
+    pub(crate) posters: Posters,
     tries: Arc<Mutex<Tries>>,
+    audited: Arc<Mutex<Lately>>,
     /// Argon2 takes a core and 19 MiB for tens of milliseconds: at most so many at once, the others wait.
     pub(crate) hashing: Arc<Semaphore>,
 }
@@ -66,7 +71,9 @@ impl ApiState {
             origins,
             answer_key: seals.derive("answers"),
             seals,
+            posters: Posters::spawn(scope, clock),
             tries: Arc::default(),
+            audited: Arc::default(),
             hashing: Arc::new(Semaphore::new(2)),
         }
     }
@@ -77,6 +84,16 @@ impl ApiState {
 
     pub(crate) fn now_s(&self) -> i64 {
         self.clock.unix_millis().div_euclid(1_000)
+    }
+
+    /// Whether this was written into the audit a moment ago.
+    pub(crate) fn audited_lately(&self, key: &Key) -> bool {
+        self.audited.lock().unwrap_or_else(PoisonError::into_inner).has(self.clock.now(), key)
+    }
+
+    /// This was written into the audit.
+    pub(crate) fn was_audited(&self, key: Key) {
+        self.audited.lock().unwrap_or_else(PoisonError::into_inner).note(self.clock.now(), key);
     }
 
     /// Takes one try to log in, or says how long to wait.

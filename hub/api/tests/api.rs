@@ -7,8 +7,12 @@ mod hub;
 
 #[path = "api/access.rs"]
 mod access;
+#[path = "api/advice.rs"]
+mod advice;
 #[path = "api/cameras.rs"]
 mod cameras;
+#[path = "api/discoveries.rs"]
+mod discoveries;
 #[path = "api/envelope.rs"]
 mod envelope;
 #[path = "api/events.rs"]
@@ -17,11 +21,17 @@ mod events;
 mod isolation;
 #[path = "api/login.rs"]
 mod login;
+#[path = "api/onvif.rs"]
+mod onvif;
 #[path = "api/openapi.rs"]
 mod openapi;
 #[path = "api/play.rs"]
 mod play;
+#[path = "api/poster.rs"]
+mod poster;
 #[path = "api/protocols.rs"]
 mod protocols;
+#[path = "api/ptz.rs"]
+mod ptz;
 #[path = "api/secrets.rs"]
 mod secrets;

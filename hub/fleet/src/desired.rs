@@ -1,7 +1,7 @@
 use sluice_hub_store::{Camera, Device, Warm};
 use sluice_ids::Tier;
 use sluice_wire::{
-    control::{self, Desired, DesiredCamera, DesiredNode, DesiredTier},
+    control::{self, Desired, DesiredCamera, DesiredNode, DesiredOnvif, DesiredTier},
     node::{Assignment, Puller},
 };
 
@@ -23,7 +23,10 @@ pub(crate) fn assignment(camera: &Camera) -> Option<Assignment> {
 
 /// What whoever pulls the camera needs to know of it.
 pub(crate) fn camera(camera: &Camera) -> DesiredCamera {
-    let tier = |tier: &sluice_hub_store::CameraTier| DesiredTier::new(tier.tier, tier.url.clone());
+    let tier = |tier: &sluice_hub_store::CameraTier| DesiredTier {
+        profile: tier.profile.clone(),
+        ..DesiredTier::new(tier.tier, tier.url.clone())
+    };
     DesiredCamera {
         camera_id: camera.id,
         name: camera.name.clone(),
@@ -38,8 +41,12 @@ pub(crate) fn camera(camera: &Camera) -> DesiredCamera {
         },
         linger: camera.linger,
         transport: control::Transport::Tcp,
-        onvif: None,
-        sealed_as: String::new(),
-        session_budget: 0,
+        sealed_as: camera.sealed_as.clone(),
+        onvif: camera.onvif.as_ref().map(|onvif| DesiredOnvif {
+            key: onvif.key.clone(),
+            xaddr: onvif.xaddr.clone(),
+            channel: onvif.channel,
+        }),
+        session_budget: camera.session_budget,
     }
 }

@@ -1,4 +1,4 @@
-use std::{collections::HashMap, fmt, net::SocketAddr, sync::Arc};
+use std::{collections::HashMap, fmt, net::SocketAddr, sync::Arc, time::Duration};
 
 use sluice_hub_link::{ControlLink, Endpoint};
 use sluice_hub_store::Store;
@@ -6,24 +6,26 @@ use sluice_ids::{CameraId, DeviceId, NodeId, TenantId, Tier};
 use sluice_runtime::{Clock, TaskScope};
 use sluice_telemetry::Metrics;
 use sluice_wire::{
-    control::{CameraReport, DesiredCamera, DesiredNode},
+    control::{Action, CameraReport, DesiredCamera, DesiredNode, Outcome},
     node::Assignment,
 };
-use tokio::sync::{broadcast, mpsc, watch};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use crate::{
+    OrderError,
+    found::DeviceFound,
     link,
     metrics::FleetMetrics,
     registry::{self, Reader},
     roster::{Input, LinkId, Roster},
     state::{CameraState, DeviceState, FleetEvent},
-    task::{Gate, Task},
+    task::{Command, Gate, Task},
 };
 
 /// Every device and camera of the hub: what they should do and how they stand. A cheap handle.
 #[derive(Clone)]
 pub struct Fleet {
-    inbox: mpsc::Sender<Input>,
+    inbox: mpsc::Sender<Command>,
     view: watch::Receiver<View>,
     events: broadcast::Sender<FleetEvent>,
     assignments: watch::Receiver<Arc<Vec<Assignment>>>,
@@ -58,6 +60,7 @@ pub(crate) struct Home {
 pub(crate) struct View {
     pub(crate) devices: HashMap<DeviceId, Arc<DeviceState>>,
     pub(crate) cameras: HashMap<CameraId, Arc<CameraState>>,
+    pub(crate) found: HashMap<DeviceId, Arc<DeviceFound>>,
 }
 
 impl Fleet {
@@ -123,6 +126,8 @@ impl Fleet {
             read,
             registry,
             peers: HashMap::new(),
+            replies: HashMap::new(),
+            ordered: 0,
             view,
             events: events.clone(),
             assigned,
@@ -207,12 +212,62 @@ impl Fleet {
     /// The node said how all the cameras stand that it pulls itself. Waits while the fleet is behind.
     pub async fn node_reported(&self, reports: Vec<CameraReport>) {
         // A fleet that has ended hears nothing.
-        let _ = self.inbox.send(Input::NodeReported(reports)).await;
+        let _ = self.inbox.send(Command::Tell(Input::NodeReported(reports))).await;
+    }
+
+    /// Lets a device do something once and waits for what came of it, at most `within` (and two minutes).
+    ///
+    /// # Errors
+    /// At once where the device is not connected or has too much to do; else when its link is lost or the time is
+    /// over, and then whether it was done is not known. What the device itself refuses is an [`Outcome::Failed`].
+    pub async fn order(
+        &self,
+        device: DeviceId,
+        action: Action,
+        within: Duration,
+    ) -> Result<Outcome, OrderError> {
+        let (reply, answer) = oneshot::channel();
+        let command = Command::Order { device, action: Box::new(action), within, reply };
+        self.inbox.try_send(command).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => OrderError::Busy,
+            mpsc::error::TrySendError::Closed(_) => OrderError::Down,
+        })?;
+        // The roster settles every order in time; a fleet that ends drops the reply.
+        answer.await.unwrap_or(Err(OrderError::Down))
+    }
+
+    /// What a device found on its networks; `None` until it said so.
+    #[must_use]
+    pub fn found_by(&self, device: DeviceId) -> Option<Arc<DeviceFound>> {
+        self.view.borrow().found.get(&device).cloned()
+    }
+
+    /// What the tenant's devices found, in no order.
+    #[must_use]
+    pub fn found(&self, tenant: TenantId) -> Vec<Arc<DeviceFound>> {
+        self.view.borrow().found.values().filter(|found| found.tenant == tenant).cloned().collect()
+    }
+
+    /// Waits until a device found what is looked for; `None` if the fleet ends. Waits for ever otherwise: the caller
+    /// names the time.
+    pub async fn until_found<T>(
+        &self,
+        device: DeviceId,
+        mut pick: impl FnMut(&DeviceFound) -> Option<T>,
+    ) -> Option<T> {
+        let mut view = self.view.clone();
+        loop {
+            let found = view.borrow_and_update().found.get(&device).cloned();
+            if let Some(picked) = found.and_then(|found| pick(&found)) {
+                return Some(picked);
+            }
+            view.changed().await.ok()?;
+        }
     }
 
     fn tell(&self, input: Input) {
         // A full queue loses nothing but time: the next sweep reads everything.
-        if self.inbox.try_send(input).is_err() {
+        if self.inbox.try_send(Command::Tell(input)).is_err() {
             self.metrics.overflows.inc();
         }
     }

@@ -9,6 +9,10 @@ pub(crate) struct FleetMetrics {
     pub(crate) documents: Counter,
     pub(crate) events: Counter,
     pub(crate) overflows: Counter,
+    pub(crate) orders: Counter,
+    pub(crate) orders_unanswered: Counter,
+    pub(crate) posters: Counter,
+    pub(crate) poster_bytes: Counter,
 }
 
 impl FleetMetrics {
@@ -21,6 +25,11 @@ impl FleetMetrics {
             registry.register("documents", "Desired documents sent", made.documents.clone());
             registry.register("events", "Changes of state told to listeners", made.events.clone());
             registry.register("overflows", "Messages that found a full queue", made.overflows.clone());
+            registry.register("orders", "Orders given to devices", made.orders.clone());
+            let unanswered = made.orders_unanswered.clone();
+            registry.register("orders_unanswered", "Orders that no device answered", unanswered);
+            registry.register("posters", "Single pictures that came from devices", made.posters.clone());
+            registry.register("poster_bytes", "Bytes of those pictures", made.poster_bytes.clone());
         });
         made
     }

@@ -6,7 +6,9 @@ use sluice_hub_store::Store;
 use sluice_ids::{DeviceId, NodeId};
 use sluice_runtime::{Clock, TaskScope};
 use sluice_trust::seal::Keypair;
-use sluice_wire::control::{Desired, DesiredNode, EdgeHello, Reported, ToEdge, ToHub};
+use sluice_wire::control::{
+    Action, Answer, CameraEvent, Desired, DesiredNode, EdgeHello, Found, Outcome, Reported, ToEdge, ToHub,
+};
 use tokio::sync::mpsc;
 
 use crate::{
@@ -22,6 +24,7 @@ pub struct Rehearsal {
     links: mpsc::Sender<FromLink>,
     up: HashMap<DeviceId, (LinkId, mpsc::Receiver<Order>)>,
     last: u64,
+    scope: TaskScope,
     /// What secrets of cameras are sealed to that the node pulls itself.
     pub node_seal: Keypair,
 }
@@ -35,7 +38,7 @@ impl Rehearsal {
         let node_seal = Keypair::generate();
         let home = Home { node, seal_key: *node_seal.public(), gate: Box::new(|_, _| {}) };
         let (fleet, links) = Fleet::start(scope, clock, store, home, FleetMetrics::default());
-        (fleet, Self { links, up: HashMap::new(), last: 0, node_seal })
+        (fleet, Self { links, up: HashMap::new(), last: 0, scope: scope.clone(), node_seal })
     }
 
     /// A device dials and says hello.
@@ -52,6 +55,48 @@ impl Rehearsal {
     /// A device reports how it stands.
     pub async fn report(&self, device: DeviceId, reported: Reported) {
         self.say(device, Happened::Said(ToHub::Reported(reported))).await;
+    }
+
+    /// A device says what it found.
+    pub async fn found(&self, device: DeviceId, found: Found) {
+        self.say(device, Happened::Said(ToHub::Found(found))).await;
+    }
+
+    /// A camera of a device noticed something.
+    pub async fn noticed(&self, device: DeviceId, event: CameraEvent) {
+        self.say(device, Happened::Said(ToHub::Event(event))).await;
+    }
+
+    /// From now on, until its link goes down, the device does what it is ordered as `act` says; `None` is silence.
+    pub fn obey(
+        &mut self,
+        device: DeviceId,
+        mut act: impl FnMut(Action) -> Option<Outcome> + Send + 'static,
+    ) {
+        let Some((link, inbox)) = self.up.get_mut(&device) else { return };
+        let (forward, rest) = mpsc::channel(ORDERS);
+        let mut orders = std::mem::replace(inbox, rest);
+        let (link, links) = (*link, self.links.clone());
+        let shutdown = self.scope.shutdown();
+        self.scope.spawn("rehearsed device", async move {
+            loop {
+                let order = tokio::select! {
+                    () = shutdown.requested() => return,
+                    order = orders.recv() => order,
+                };
+                let Some(order) = order else { return };
+                let Order::Send(ToEdge::Order(order)) = order else {
+                    // Who does not read its documents does not want them.
+                    let _ = forward.try_send(order);
+                    continue;
+                };
+                let Some(outcome) = act(order.action) else { continue };
+                let what = Happened::Said(ToHub::Answer(Answer { number: order.number, outcome }));
+                if links.send(FromLink { link, device, what }).await.is_err() {
+                    return;
+                }
+            }
+        });
     }
 
     /// A device's link goes down.

@@ -10,15 +10,21 @@ use sluice_hub_store::{Camera, Device, Registry};
 use sluice_ids::{CameraId, DeviceId, Tier, UnixMillis};
 use sluice_wire::{
     CloseCode,
-    control::{CameraReport, Desired, DesiredCamera, DesiredNode, EdgeHello, HealthItem, Reported},
+    control::{
+        Action, Answer, CameraEvent, CameraReport, Desired, DesiredCamera, DesiredNode, EdgeHello, Found,
+        HealthItem, Order, Outcome, Reported,
+    },
     node::Assignment,
 };
 
 use crate::{
     desired,
+    found::{CameraHappened, DeviceFound},
     state::{CameraState, DeviceState, LinkState},
 };
 use beside::Beside;
+pub use orders::OrderError;
+use orders::Orders;
 
 /// Every device and camera: what the registry says, what devices said, and what follows. Pure.
 pub(crate) struct Roster {
@@ -30,6 +36,8 @@ pub(crate) struct Roster {
     loaded: bool,
     assigned: bool,
     sweep_at: Instant,
+    /// What devices were asked and have not answered.
+    waiting: Orders,
     orders: VecDeque<Output>,
 }
 
@@ -58,6 +66,14 @@ pub(crate) enum Input {
     LinkDown { link: LinkId, device: DeviceId },
     /// Somebody needs a key frame of a camera.
     KeyFrameWanted(CameraId, Tier),
+    /// A device said what it found.
+    Found { link: LinkId, device: DeviceId, found: Box<Found> },
+    /// Somebody wants something done once; the number is used for nothing else.
+    Ordered { number: u64, device: DeviceId, action: Box<Action>, within: Duration },
+    /// A device said what came of an order.
+    Answered { link: LinkId, answer: Box<Answer> },
+    /// A camera noticed something.
+    Happened { link: LinkId, device: DeviceId, event: CameraEvent },
     /// Time has passed.
     Woke,
 }
@@ -75,6 +91,9 @@ pub(crate) enum Output {
     KeepSeen(Vec<DeviceId>),
     SendDesired(LinkId, Box<Desired>),
     SendKeyFrame(LinkId, CameraId, Tier),
+    SendOrder(LinkId, Box<Order>),
+    /// What came of an order, or why nothing did.
+    Settle(u64, Box<Result<Outcome, OrderError>>),
     CloseLink(LinkId, CloseCode, &'static str),
     /// Take no link of the device, or take them again.
     Deny(DeviceId, bool),
@@ -88,6 +107,12 @@ pub(crate) enum Output {
         state: Arc<CameraState>,
         news: bool,
     },
+    /// A device found this; `news` if that is worth an event.
+    Found {
+        found: Arc<DeviceFound>,
+        news: bool,
+    },
+    Happened(Arc<CameraHappened>),
     DeviceGone(Arc<DeviceState>),
     CameraGone(Arc<CameraState>),
     Assign(Vec<Assignment>),
@@ -114,6 +139,12 @@ struct Entry {
     denied: bool,
     told: Option<Arc<DeviceState>>,
     told_cameras: HashMap<CameraId, Arc<CameraState>>,
+    /// What it found, said before it was known whose device it is.
+    unread_found: Option<Found>,
+    told_found: Option<Arc<DeviceFound>>,
+    /// When its allowance of events is whole again.
+    events_rested_at: Option<Instant>,
+    events_left_out: u32,
 }
 
 struct Link {
@@ -135,12 +166,13 @@ impl Roster {
             loaded: false,
             assigned: false,
             sweep_at: now,
+            waiting: Orders::default(),
             orders: VecDeque::new(),
         }
     }
 
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        Some(self.sweep_at)
+        Some(self.waiting.deadline().map_or(self.sweep_at, |late| late.min(self.sweep_at)))
     }
 
     pub(crate) fn poll(&mut self) -> Option<Output> {
@@ -170,8 +202,15 @@ impl Roster {
             }
             Input::LinkDown { link, device } => self.link_down(now, link, device),
             Input::KeyFrameWanted(camera, tier) => self.key_frame_wanted(camera, tier),
+            Input::Found { link, device, found } => self.found(link, device, *found),
+            Input::Ordered { number, device, action, within } => {
+                self.ordered(now, (number, within), device, *action);
+            }
+            Input::Answered { link, answer } => self.answered(link, *answer),
+            Input::Happened { link, device, event } => self.happened(now, link, device, event),
             Input::Woke => {}
         }
+        self.orders_late(now);
         if now.at >= self.sweep_at {
             self.sweep(now);
         }
@@ -216,6 +255,7 @@ impl Roster {
             self.orders.push_back(Output::CloseLink(link.id, CloseCode::Denied, "this device was revoked"));
         }
         self.tell(now, device);
+        self.tell_found(device);
     }
 
     fn device_gone(&mut self, device: DeviceId) {
@@ -223,6 +263,7 @@ impl Roster {
         if let Some(link) = entry.link {
             let text = "this device is not in the registry";
             self.orders.push_back(Output::CloseLink(link.id, CloseCode::Denied, text));
+            self.orders_lost(link.id);
         }
         for (id, state) in entry.told_cameras {
             if self.owners.get(&id) == Some(&device) {
@@ -237,16 +278,15 @@ impl Roster {
     fn link_up(&mut self, now: Now, link: LinkId, device: DeviceId, hello: EdgeHello, remote: SocketAddr) {
         let entry = self.devices.entry(device).or_default();
         let new = Link { id: link, since: now.wall, remote, sent: None, sent_at: now.at };
-        if let Some(old) = entry.link.replace(new) {
-            self.orders.push_back(Output::CloseLink(
-                old.id,
-                CloseCode::Replaced,
-                "this device dialled again",
-            ));
-        }
+        let old = entry.link.replace(new).map(|old| old.id);
         entry.offline_since = None;
         entry.reported_generation = 0;
         entry.reports.clear();
+        if let Some(old) = old {
+            let text = "this device dialled again";
+            self.orders.push_back(Output::CloseLink(old, CloseCode::Replaced, text));
+            self.orders_lost(old);
+        }
         let EdgeHello { version, seal_public_key, .. } = hello;
         self.orders.push_back(Output::KeepHello { device, version, seal_public_key });
         self.tell(now, device);
@@ -261,6 +301,7 @@ impl Roster {
     }
 
     fn link_down(&mut self, now: Now, link: LinkId, device: DeviceId) {
+        self.orders_lost(link);
         let Some(entry) = self.current(link, device) else { return };
         entry.link = None;
         entry.offline_since = Some(now.wall);
@@ -376,5 +417,7 @@ pub(crate) const SWEEP: Duration = Duration::from_secs(30);
 mod beside;
 #[cfg(test)]
 pub(crate) mod fixtures;
+mod orders;
 #[cfg(test)]
 mod tests;
+mod told;

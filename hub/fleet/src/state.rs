@@ -4,8 +4,10 @@ use sluice_hub_store::{Camera, Device};
 use sluice_ids::{CameraId, DeviceId, SiteId, TenantId, UnixMillis};
 use sluice_wire::{
     ReasonCode,
-    control::{CameraReport, HealthItem, TierReport, TierState},
+    control::{CameraFacts, CameraReport, HealthItem, HeldSession, TierReport, TierState},
 };
+
+use crate::found::{CameraHappened, DeviceFound, cut};
 
 /// How a device stands.
 #[derive(Debug, Clone, PartialEq)]
@@ -60,6 +62,12 @@ pub struct CameraState {
     /// Every tier of the registry, largest picture first. While the device is offline: what was known of the
     /// stream last, and `device-offline`.
     pub tiers: Vec<TierReport>,
+    /// What is known of the camera itself, also while the device is offline.
+    pub facts: Option<CameraFacts>,
+    /// Every session held of its physical device, or tried; empty while the device is offline.
+    pub sessions: Vec<HeldSession>,
+    /// How many it may serve at once, as set or learnt; 0 if not known.
+    pub session_budget: u32,
 }
 
 /// How a camera stands in one word.
@@ -98,6 +106,10 @@ pub enum FleetEvent {
     DeviceGone(Arc<DeviceState>),
     /// A camera is no longer in the registry, or its device is not; how it stood last.
     CameraGone(Arc<CameraState>),
+    /// A device found something else than before.
+    Found(Arc<DeviceFound>),
+    /// A camera noticed something.
+    Happened(Arc<CameraHappened>),
 }
 
 impl CameraStatus {
@@ -121,6 +133,8 @@ impl FleetEvent {
         match self {
             Self::Device(state) | Self::DeviceGone(state) => state.tenant,
             Self::Camera(state) | Self::CameraGone(state) => state.tenant,
+            Self::Found(found) => found.tenant,
+            Self::Happened(happened) => happened.tenant,
         }
     }
 }
@@ -148,6 +162,9 @@ impl CameraState {
             trouble,
             since,
             tiers,
+            facts: report.and_then(|report| report.facts.clone()).map(shortened),
+            sessions: sessions(link, report),
+            session_budget: report.map_or(0, |report| report.session_budget),
         }
     }
 
@@ -160,6 +177,10 @@ impl CameraState {
         let mut state = self.clone();
         for tier in &mut state.tiers {
             (tier.bitrate_kbps, tier.warm_bytes, tier.fps, tier.gop_s) = (0, 0, None, None);
+        }
+        (state.sessions, state.session_budget) = (Vec::new(), 0);
+        if let Some(facts) = &mut state.facts {
+            facts.clock_offset_ms = None;
         }
         state
     }
@@ -197,6 +218,19 @@ fn tier_of(tier: sluice_ids::Tier, report: Option<&CameraReport>) -> TierReport 
     reported.cloned().unwrap_or_else(|| TierReport::new(tier, TierState::Off, UnixMillis(0)))
 }
 
+fn sessions(link: LinkState, report: Option<&CameraReport>) -> Vec<HeldSession> {
+    let held = report.filter(|_| link == LinkState::Online).map(|report| report.sessions.iter());
+    let mut held: Vec<_> = held.into_iter().flatten().take(MOST_SESSIONS).cloned().collect();
+    held.iter_mut().for_each(|session| cut(&mut session.purpose, LONGEST_TEXT));
+    held
+}
+
+fn shortened(mut facts: CameraFacts) -> CameraFacts {
+    let CameraFacts { manufacturer, model, firmware, serial, trouble, .. } = &mut facts;
+    [manufacturer, model, firmware, serial, trouble].into_iter().for_each(|text| cut(text, LONGEST_TEXT));
+    facts
+}
+
 fn take_offline(tier: &mut TierReport, since: Option<UnixMillis>) {
     tier.state = TierState::Resting;
     tier.reason_code = Some(ReasonCode::DeviceOffline);
@@ -229,6 +263,8 @@ fn summary(tiers: &[TierReport]) -> (CameraStatus, Option<Trouble>, Option<UnixM
 const OFFLINE: &str = "the appliance that serves this camera is not connected";
 /// A device's words are shown to people; a broken device does not get to fill their screen.
 const LONGEST_TEXT: usize = 300;
+/// No camera serves half as many.
+const MOST_SESSIONS: usize = 64;
 
 #[cfg(test)]
 mod tests {
@@ -282,6 +318,25 @@ mod tests {
             (sub.codec.as_deref(), sub.forwarding, sub.since_ms),
             (Some("avc1.42c01f"), false, UnixMillis(9_000))
         );
+    }
+
+    #[test]
+    fn facts_outlive_the_link_and_sessions_do_not() {
+        use sluice_wire::control::{SessionKind, SessionState};
+        let camera = fixtures::camera(1, fixtures::device_id(1));
+        let mut report = report(TierState::Off, TierState::Warm);
+        report.facts = Some(CameraFacts { model: "m".repeat(1_000), ..CameraFacts::default() });
+        let (kind, state) = (SessionKind::Rtsp, SessionState::Open);
+        report.sessions = vec![HeldSession { kind, purpose: "sub".into(), state, since: THEN }; 100];
+        report.session_budget = 4;
+        let online = CameraState::derive(&camera, LinkState::Online, Some(&report));
+        assert_eq!((online.sessions.len(), online.session_budget), (MOST_SESSIONS, 4));
+        let offline = CameraState::derive(&camera, LinkState::Offline { since: None }, Some(&report));
+        assert_eq!((offline.sessions.len(), offline.facts.unwrap().model.len()), (0, LONGEST_TEXT));
+        let mut moved = report.clone();
+        moved.sessions.clear();
+        let moved = CameraState::derive(&camera, LinkState::Online, Some(&moved));
+        assert!(moved != online && !moved.is_news_after(&online));
     }
 
     #[test]

@@ -1,14 +1,15 @@
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use sluice_ids::{DeviceId, UnixMillis};
 use sluice_runtime::{Clock, Shutdown};
 use sluice_wire::{
-    control::{DesiredCamera, ToEdge, ToHub},
+    control::{Action, DesiredCamera, Outcome, ToEdge, ToHub},
     node::Assignment,
 };
-use tokio::sync::{broadcast, mpsc, watch};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use crate::{
+    OrderError,
     handle::View,
     link::{FromLink, Happened, Order},
     metrics::FleetMetrics,
@@ -20,16 +21,31 @@ use crate::{
 /// Denies a device its links (`true`), or allows them again.
 pub(crate) type Gate = Box<dyn Fn(DeviceId, bool) + Send>;
 
+/// What handles ask.
+pub(crate) enum Command {
+    /// Something the roster should hear.
+    Tell(Input),
+    /// Something a device should do once.
+    Order { device: DeviceId, action: Box<Action>, within: Duration, reply: Reply },
+}
+
+/// Where an order's outcome is waited for.
+pub(crate) type Reply = oneshot::Sender<Result<Outcome, OrderError>>;
+
 /// The owner of the roster: waits for one thing, feeds it, obeys. It never waits for the store or a link.
 pub(crate) struct Task {
     pub(crate) clock: Clock,
     pub(crate) shutdown: Shutdown,
     pub(crate) roster: Roster,
-    pub(crate) commands: mpsc::Receiver<Input>,
+    pub(crate) commands: mpsc::Receiver<Command>,
     pub(crate) from_links: mpsc::Receiver<FromLink>,
     pub(crate) read: mpsc::Receiver<Input>,
     pub(crate) registry: mpsc::Sender<Ask>,
     pub(crate) peers: HashMap<LinkId, mpsc::Sender<Order>>,
+    /// By the order's number; the roster settles each.
+    pub(crate) replies: HashMap<u64, Reply>,
+    /// The last order's number.
+    pub(crate) ordered: u64,
     pub(crate) view: watch::Sender<View>,
     pub(crate) events: broadcast::Sender<FleetEvent>,
     pub(crate) assigned: watch::Sender<Arc<Vec<Assignment>>>,
@@ -50,11 +66,23 @@ impl Task {
                     Some(input) => input,
                     None => continue,
                 },
-                Some(command) = self.commands.recv() => command,
+                Some(command) = self.commands.recv() => self.asked(command),
                 () = self.clock.sleep_until(self.roster.deadline()) => Input::Woke,
             };
             let now = Now { at: self.clock.now(), wall: UnixMillis(self.clock.unix_millis()) };
             self.roster.handle(now, input);
+        }
+    }
+
+    fn asked(&mut self, command: Command) -> Input {
+        match command {
+            Command::Tell(input) => input,
+            Command::Order { device, action, within, reply } => {
+                self.metrics.orders.inc();
+                self.ordered += 1;
+                self.replies.insert(self.ordered, reply);
+                Input::Ordered { number: self.ordered, device, action, within }
+            }
         }
     }
 
@@ -70,8 +98,18 @@ impl Task {
                 self.metrics.reports.inc();
                 Some(Input::Reported { link, device, reported })
             }
+            Happened::Said(ToHub::Found(found)) => {
+                Some(Input::Found { link, device, found: Box::new(found) })
+            }
+            Happened::Said(ToHub::Answer(answer)) => {
+                if let Outcome::Poster(poster) = &answer.outcome {
+                    self.metrics.posters.inc();
+                    self.metrics.poster_bytes.inc_by(poster.data.len() as u64);
+                }
+                Some(Input::Answered { link, answer: Box::new(answer) })
+            }
+            Happened::Said(ToHub::Event(event)) => Some(Input::Happened { link, device, event }),
             Happened::Said(ToHub::Hello(_) | ToHub::Ping(_) | ToHub::Pong(_)) => None,
-            Happened::Said(ToHub::Found(_) | ToHub::Answer(_) | ToHub::Event(_)) => None,
             Happened::Down => {
                 tracing::info!(device.id = %device, "a control link ended");
                 self.metrics.links_down.inc();
@@ -88,6 +126,8 @@ impl Task {
             match order {
                 Output::Device { .. }
                 | Output::Camera { .. }
+                | Output::Found { .. }
+                | Output::Happened(_)
                 | Output::DeviceGone(_)
                 | Output::CameraGone(_) => {
                     shown.push(order);
@@ -126,13 +166,29 @@ impl Task {
             Output::SendKeyFrame(link, camera, tier) => {
                 self.order(link, Order::Send(ToEdge::Keyframe { camera, tier }));
             }
+            Output::SendOrder(link, order) => self.order(link, Order::Send(ToEdge::Order(*order))),
+            Output::Settle(number, outcome) => self.settle(number, *outcome),
             Output::CloseLink(link, code, text) => self.order(link, Order::Close(code, text)),
             Output::Deny(device, denied) => (self.gate)(device, denied),
             Output::Assign(assignments) => drop(self.assigned.send_replace(Arc::new(assignments))),
             Output::Pull(cameras) => drop(self.pulled.send_replace(Arc::new(cameras))),
             // Shown together by `obey_all`.
-            Output::Device { .. } | Output::Camera { .. } | Output::DeviceGone(_) | Output::CameraGone(_) => {
-            }
+            Output::Device { .. }
+            | Output::Camera { .. }
+            | Output::Found { .. }
+            | Output::Happened(_)
+            | Output::DeviceGone(_)
+            | Output::CameraGone(_) => {}
+        }
+    }
+
+    fn settle(&mut self, number: u64, outcome: Result<Outcome, OrderError>) {
+        if outcome.is_err() {
+            self.metrics.orders_unanswered.inc();
+        }
+        if let Some(reply) = self.replies.remove(&number) {
+            // Who asked may have gone.
+            let _ = reply.send(outcome);
         }
     }
 
@@ -156,7 +212,11 @@ fn show(view: &mut View, change: &Output) {
     match change {
         Output::Device { state, .. } => drop(view.devices.insert(state.device, Arc::clone(state))),
         Output::Camera { state, .. } => drop(view.cameras.insert(state.camera, Arc::clone(state))),
-        Output::DeviceGone(state) => drop(view.devices.remove(&state.device)),
+        Output::Found { found, .. } => drop(view.found.insert(found.device, Arc::clone(found))),
+        Output::DeviceGone(state) => {
+            view.devices.remove(&state.device);
+            view.found.remove(&state.device);
+        }
         Output::CameraGone(state) => drop(view.cameras.remove(&state.camera)),
         _ => {}
     }
@@ -166,6 +226,8 @@ fn event(change: Output) -> Option<FleetEvent> {
     match change {
         Output::Device { state, news: true } => Some(FleetEvent::Device(state)),
         Output::Camera { state, news: true } => Some(FleetEvent::Camera(state)),
+        Output::Found { found, news: true } => Some(FleetEvent::Found(found)),
+        Output::Happened(happened) => Some(FleetEvent::Happened(happened)),
         Output::DeviceGone(state) => Some(FleetEvent::DeviceGone(state)),
         Output::CameraGone(state) => Some(FleetEvent::CameraGone(state)),
         _ => None,

@@ -1,13 +1,17 @@
 use std::{collections::HashMap, time::Duration};
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::params;
 use sluice_ids::{CameraId, DeviceId, SiteId, TenantId, Tier, UnixMillis};
 
 use crate::{
     Device, Page, PageOf, Store, StoreError, devices,
-    page::{all, one, run},
+    page::{self, all, run},
     row::{self, words},
+    sites,
 };
+use rows::{INSERT, UPDATE, apply, bump, by_id, put, put_tiers, read, sorted, with_tiers};
+
+mod rows;
 
 /// How long a feed outlives its last viewer unless the camera says otherwise.
 pub const DEFAULT_LINGER: Duration = Duration::from_secs(15);
@@ -43,6 +47,19 @@ pub struct CameraTier {
     pub tier: Tier,
     /// Its RTSP address, without credentials.
     pub url: String,
+    /// The token of its ONVIF profile; empty if it has none.
+    pub profile: String,
+}
+
+/// The ONVIF side of a camera.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OnvifSource {
+    /// Names the physical device whatever its address.
+    pub key: String,
+    /// Where its device service was last known to answer.
+    pub xaddr: String,
+    /// Which of its video sources.
+    pub channel: u32,
 }
 
 /// A camera.
@@ -62,10 +79,18 @@ pub struct Camera {
     pub tiers: Vec<CameraTier>,
     /// The name to log in with.
     pub username: Option<String>,
-    /// The password, sealed to the device and bound to this camera's id.
+    /// The password, sealed to the device and bound to `sealed_as`.
     pub sealed_password: Option<Vec<u8>>,
+    /// The credential's id that the password is bound to; empty for this camera's id.
+    pub sealed_as: String,
+    /// Its ONVIF side; `None` for plain RTSP.
+    pub onvif: Option<OnvifSource>,
+    /// The most sessions to hold of it at once; 0 to learn it.
+    pub session_budget: u32,
     /// Which tiers are pulled before anybody looks.
     pub warm: Warm,
+    /// Whether that follows its site's.
+    pub warm_of_site: bool,
     /// How long a feed outlives its last viewer.
     pub linger: Duration,
     /// When it was made.
@@ -104,8 +129,12 @@ pub struct NewCamera {
     pub username: Option<String>,
     /// The password, sealed.
     pub sealed_password: Option<Vec<u8>>,
-    /// Which tiers are pulled before anybody looks.
-    pub warm: Warm,
+    /// The credential's id that the password is bound to; empty for this camera's id.
+    pub sealed_as: String,
+    /// Its ONVIF side; `None` for plain RTSP.
+    pub onvif: Option<OnvifSource>,
+    /// Which tiers are pulled before anybody looks; `None` for what its site says.
+    pub warm: Option<Warm>,
     /// How long a feed outlives its last viewer.
     pub linger: Duration,
 }
@@ -123,10 +152,14 @@ pub struct CameraChange {
     pub tiers: Option<Vec<CameraTier>>,
     /// The name to log in with, or none.
     pub username: Option<Option<String>>,
-    /// The password, sealed, or none.
+    /// The password, sealed and bound to this camera's id, or none.
     pub sealed_password: Option<Option<Vec<u8>>>,
-    /// Which tiers are pulled before anybody looks.
-    pub warm: Option<Warm>,
+    /// Its ONVIF side, or none.
+    pub onvif: Option<Option<OnvifSource>>,
+    /// The most sessions to hold of it at once; 0 to learn it.
+    pub session_budget: Option<u32>,
+    /// Which tiers are pulled before anybody looks, or what its site says.
+    pub warm: Option<Option<Warm>>,
     /// How long a feed outlives its last viewer.
     pub linger: Option<Duration>,
     /// Whether it is pulled and may be played.
@@ -160,6 +193,7 @@ impl Store {
     pub async fn create_camera(&self, tenant: TenantId, new: NewCamera) -> Result<Camera, StoreError> {
         let now = self.now();
         self.write(move |connection| {
+            let of_site = sites::warm(connection, tenant, new.site)?;
             let camera = Camera {
                 id: new.id,
                 tenant,
@@ -169,7 +203,11 @@ impl Store {
                 tiers: sorted(new.tiers),
                 username: new.username,
                 sealed_password: new.sealed_password,
-                warm: new.warm,
+                sealed_as: new.sealed_as,
+                onvif: new.onvif,
+                session_budget: 0,
+                warm: new.warm.unwrap_or(of_site),
+                warm_of_site: new.warm.is_none(),
                 linger: new.linger,
                 created_at: now,
                 updated_at: now,
@@ -234,6 +272,22 @@ impl Store {
         .await
     }
 
+    /// The tenant's camera of this physical device and video source that the device pulls, if it is in the registry.
+    pub async fn camera_by_find(
+        &self,
+        tenant: TenantId,
+        device: DeviceId,
+        (key, channel): (String, u32),
+    ) -> Result<Option<CameraId>, StoreError> {
+        let query = "SELECT camera_id FROM cameras
+                     WHERE tenant_id = ?1 AND device_id = ?2 AND onvif_key = ?3 AND onvif_channel = ?4";
+        self.read(move |connection| {
+            let params = params![tenant.to_string(), device.to_string(), key, channel];
+            page::one(connection, query, params, |row| row::text(row, "camera_id"))
+        })
+        .await
+    }
+
     /// Every device and camera of every tenant, as one snapshot. For reconcilers, not for requests.
     pub async fn registry(&self) -> Result<Registry, StoreError> {
         self.read(|connection| {
@@ -268,7 +322,7 @@ impl Store {
                 return Ok(None);
             };
             let new_tiers = change.tiers.is_some();
-            let after = apply(&before, change, now)?;
+            let after = apply(connection, &before, change, now)?;
             put(connection, UPDATE, &after)?;
             if new_tiers {
                 let clear = "DELETE FROM camera_tiers WHERE camera_id = ?1";
@@ -297,125 +351,6 @@ impl Store {
         .await
     }
 }
-
-fn apply(before: &Camera, change: CameraChange, now: UnixMillis) -> Result<Camera, StoreError> {
-    let via = change.via.unwrap_or(before.via);
-    if via != before.via && before.sealed_password.is_some() && change.sealed_password.is_none() {
-        return Err(StoreError::SealedElsewhere);
-    }
-    Ok(Camera {
-        id: before.id,
-        tenant: before.tenant,
-        site: change.site.unwrap_or(before.site),
-        via,
-        name: change.name.unwrap_or_else(|| before.name.clone()),
-        tiers: change.tiers.map_or_else(|| before.tiers.clone(), sorted),
-        username: change.username.unwrap_or_else(|| before.username.clone()),
-        sealed_password: change.sealed_password.unwrap_or_else(|| before.sealed_password.clone()),
-        warm: change.warm.unwrap_or(before.warm),
-        linger: change.linger.unwrap_or(before.linger),
-        created_at: before.created_at,
-        updated_at: now,
-        enabled: change.enabled.unwrap_or(before.enabled),
-        pins: change.pins.unwrap_or_else(|| before.pins.clone()),
-    })
-}
-
-fn put(connection: &Connection, statement: &str, camera: &Camera) -> Result<(), StoreError> {
-    let params = params![
-        camera.id.to_string(),
-        camera.tenant.to_string(),
-        camera.site.to_string(),
-        camera.via.device().map(|id| id.to_string()),
-        camera.name,
-        camera.username,
-        camera.sealed_password,
-        camera.warm.as_str(),
-        i64::try_from(camera.linger.as_millis()).unwrap_or(i64::MAX),
-        camera.created_at.0,
-        camera.updated_at.0,
-        camera.enabled,
-        camera.pins.protocol,
-        camera.pins.tier.map(Tier::as_str),
-    ];
-    run(connection, statement, params)?;
-    Ok(())
-}
-
-fn put_tiers(connection: &Connection, camera: &Camera) -> Result<(), StoreError> {
-    let statement = "INSERT INTO camera_tiers (tenant_id, camera_id, tier, url) VALUES (?1, ?2, ?3, ?4)";
-    for CameraTier { tier, url } in &camera.tiers {
-        let (tenant, id) = (camera.tenant.to_string(), camera.id.to_string());
-        run(connection, statement, params![tenant, id, tier.as_str(), url])?;
-    }
-    Ok(())
-}
-
-fn bump(connection: &Connection, via: Via) -> Result<(), StoreError> {
-    via.device().map_or(Ok(()), |device| devices::bump(connection, device))
-}
-
-fn by_id(connection: &Connection, id: CameraId) -> Result<Option<Camera>, StoreError> {
-    let query = "SELECT * FROM cameras WHERE camera_id = ?1";
-    let Some(mut camera) = one(connection, query, [id.to_string()], read)? else { return Ok(None) };
-    let query = "SELECT tier, url FROM camera_tiers WHERE tenant_id = ?1 AND camera_id = ?2";
-    let params = params![camera.tenant.to_string(), id.to_string()];
-    camera.tiers = sorted(all(connection, query, params, read_tier)?);
-    Ok(Some(camera))
-}
-
-/// Gives cameras their tiers, with one query for up to a handful and one scan for many.
-fn with_tiers(connection: &Connection, mut cameras: Vec<Camera>) -> Result<Vec<Camera>, StoreError> {
-    let (Some(first), Some(last)) = (cameras.first(), cameras.last()) else { return Ok(cameras) };
-    let query = "SELECT camera_id, tier, url FROM camera_tiers WHERE camera_id BETWEEN ?1 AND ?2";
-    let rows = all(connection, query, params![first.id.to_string(), last.id.to_string()], |row| {
-        Ok((row::text::<CameraId>(row, "camera_id")?, read_tier(row)?))
-    })?;
-    let mut tiers: HashMap<CameraId, Vec<CameraTier>> = HashMap::new();
-    for (id, tier) in rows {
-        tiers.entry(id).or_default().push(tier);
-    }
-    for camera in &mut cameras {
-        camera.tiers = sorted(tiers.remove(&camera.id).unwrap_or_default());
-    }
-    Ok(cameras)
-}
-
-fn sorted(mut tiers: Vec<CameraTier>) -> Vec<CameraTier> {
-    tiers.sort_by_key(|tier| tier.tier);
-    tiers
-}
-
-fn read_tier(row: &Row<'_>) -> rusqlite::Result<CameraTier> {
-    Ok(CameraTier { tier: row::text(row, "tier")?, url: row.get("url")? })
-}
-
-fn read(row: &Row<'_>) -> rusqlite::Result<Camera> {
-    Ok(Camera {
-        id: row::text(row, "camera_id")?,
-        tenant: row::text(row, "tenant_id")?,
-        site: row::text(row, "site_id")?,
-        via: row::optional_text(row, "device_id")?.map_or(Via::Node, Via::Device),
-        name: row.get("name")?,
-        tiers: Vec::new(),
-        username: row.get("username")?,
-        sealed_password: row.get("sealed_password")?,
-        warm: row::text(row, "warm")?,
-        linger: Duration::from_millis(row.get::<_, i64>("linger_ms")?.unsigned_abs()),
-        created_at: row::time(row, "created_at")?,
-        updated_at: row::time(row, "updated_at")?,
-        enabled: row.get("enabled")?,
-        pins: Pins { protocol: row.get("pinned_protocol")?, tier: row::optional_text(row, "pinned_tier")? },
-    })
-}
-
-const INSERT: &str = "INSERT INTO cameras (camera_id, tenant_id, site_id, device_id, name, username,
-    sealed_password, warm, linger_ms, created_at, updated_at, enabled, pinned_protocol, pinned_tier)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
-const UPDATE: &str = "UPDATE cameras SET site_id = ?3, device_id = ?4, name = ?5, username = ?6,
-    sealed_password = ?7, warm = ?8, linger_ms = ?9, created_at = ?10, updated_at = ?11,
-    enabled = ?12, pinned_protocol = ?13, pinned_tier = ?14
-    WHERE camera_id = ?1 AND tenant_id = ?2";
 
 #[cfg(test)]
 mod tests;

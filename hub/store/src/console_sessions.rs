@@ -2,7 +2,7 @@ use rusqlite::{Row, params};
 use sluice_ids::{TenantId, UnixMillis, UserId};
 
 use crate::{
-    Store, StoreError, TokenHash, User,
+    Store, StoreError, TokenHash, User, credentials,
     page::{one, run},
     row, users,
 };
@@ -87,10 +87,12 @@ impl Store {
     }
 
     /// Forgets what time has made worthless: expired logins, idempotency keys of more than a day,
-    /// play sessions that ended more than 30 days ago. To be called now and then.
+    /// play sessions that ended more than 30 days ago, credentials that wait for a camera in vain. To be called now
+    /// and then.
     pub async fn purge(&self) -> Result<(), StoreError> {
         let now = self.now().0;
         self.write(move |connection| {
+            credentials::purge(connection, UnixMillis(now))?;
             run(connection, "DELETE FROM console_sessions WHERE expires_at <= ?1", [now])?;
             run(connection, "DELETE FROM idempotency_keys WHERE created_at <= ?1", [now - DAY_MS])?;
             run(connection, "DELETE FROM play_sessions WHERE ended_at <= ?1", [now - 30 * DAY_MS])?;

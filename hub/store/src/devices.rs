@@ -88,6 +88,16 @@ impl Store {
         .await
     }
 
+    /// The devices of a site that were not shut out.
+    pub async fn devices_of_site(&self, tenant: TenantId, site: SiteId) -> Result<Vec<Device>, StoreError> {
+        let query = "SELECT * FROM devices WHERE tenant_id = ?1 AND site_id = ?2 AND revoked_at IS NULL
+                     ORDER BY device_id";
+        self.read(move |connection| {
+            all(connection, query, params![tenant.to_string(), site.to_string()], read)
+        })
+        .await
+    }
+
     /// Gives a device another name. `None` if there is no such device.
     pub async fn rename_device(
         &self,

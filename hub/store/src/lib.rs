@@ -14,8 +14,11 @@ mod audit;
 mod bootstrap;
 mod cameras;
 mod console_sessions;
+mod credentials;
 mod devices;
+mod encoder_changes;
 mod error;
+mod finds;
 mod idempotency;
 mod migrate;
 mod nodes;
@@ -34,10 +37,15 @@ mod writer;
 
 pub use audit::{AuditBreak, AuditEntry, AuditHead, AuditRow};
 pub use bootstrap::{Bootstrap, Bootstrapped};
-pub use cameras::{Camera, CameraChange, CameraTier, DEFAULT_LINGER, NewCamera, Pins, Registry, Via, Warm};
+pub use cameras::{
+    Camera, CameraChange, CameraTier, DEFAULT_LINGER, NewCamera, OnvifSource, Pins, Registry, Via, Warm,
+};
 pub use console_sessions::ConsoleSession;
+pub use credentials::{NewCredential, SealedCredential, SiteCredential};
 pub use devices::{Device, NewDevice};
+pub use encoder_changes::EncoderChanged;
 pub use error::{DatabaseError, OpenError, StoreError};
+pub use finds::{FindKey, Finds};
 pub use idempotency::{IdempotencyKey, IdempotencyState};
 pub use nodes::Node;
 pub use page::{Page, PageOf};

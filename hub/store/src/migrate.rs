@@ -13,6 +13,7 @@ fn steps() -> Migrations<'static> {
     Migrations::new(vec![
         M::up(include_str!("migrations/0001_first.sql")),
         M::up(include_str!("migrations/0002_camera_policy.sql")),
+        M::up(include_str!("migrations/0003_onvif.sql")),
     ])
 }
 

@@ -79,6 +79,7 @@ CREATE TABLE sites (
     name            TEXT NOT NULL,
     created_at      INTEGER NOT NULL,
     updated_at      INTEGER NOT NULL,
+    warm            TEXT NOT NULL DEFAULT 'sub' CHECK (warm IN ('all', 'sub', 'main', 'none')),
     UNIQUE (tenant_id, site_id)
 ) STRICT;
 
@@ -106,7 +107,7 @@ CREATE TABLE cameras (
     device_id       TEXT,                           -- NULL: pulled by a node
     name            TEXT NOT NULL,
     username        TEXT,
-    sealed_password BLOB,                           -- HPKE to the device's key, bound to camera_id
+    sealed_password BLOB,                           -- HPKE to the device's key, bound to sealed_as
     warm            TEXT NOT NULL CHECK (warm IN ('all', 'sub', 'main', 'none')),
     linger_ms       INTEGER NOT NULL CHECK (linger_ms >= 0),
     created_at      INTEGER NOT NULL,
@@ -114,19 +115,79 @@ CREATE TABLE cameras (
     enabled         INTEGER NOT NULL DEFAULT 1 CHECK (enabled IN (0, 1)),   -- 0: neither pulled nor played
     pinned_protocol TEXT CHECK (pinned_protocol IN ('webrtc', 'll-hls', 'hls')),
     pinned_tier     TEXT CHECK (pinned_tier IN ('main', 'sub', 'third')),
+    sealed_as       TEXT NOT NULL DEFAULT '',       -- a credential's id; empty: camera_id
+    session_budget  INTEGER NOT NULL DEFAULT 0 CHECK (session_budget BETWEEN 0 AND 64),    -- 0: learnt by its device
+    onvif_key       TEXT,                           -- the physical device; all three NULL: plain RTSP
+    onvif_xaddr     TEXT,                           -- where its device service was last known
+    onvif_channel   INTEGER,
+    warm_of_site    INTEGER NOT NULL DEFAULT 0 CHECK (warm_of_site IN (0, 1)),  -- 1: warm follows the site's
     UNIQUE (tenant_id, camera_id),
     FOREIGN KEY (tenant_id, site_id) REFERENCES sites (tenant_id, site_id),
     FOREIGN KEY (tenant_id, device_id) REFERENCES devices (tenant_id, device_id)
 ) STRICT;
 CREATE INDEX cameras_by_site ON cameras (tenant_id, site_id);
 CREATE INDEX cameras_by_device ON cameras (tenant_id, device_id);
+-- What a device found is in the registry once.
+CREATE UNIQUE INDEX cameras_by_find ON cameras (tenant_id, device_id, onvif_key, onvif_channel) WHERE onvif_key <> '';
 
 CREATE TABLE camera_tiers (
     tenant_id   TEXT NOT NULL,
     camera_id   TEXT NOT NULL,
     tier        TEXT NOT NULL CHECK (tier IN ('main', 'sub', 'third')),
     url         TEXT NOT NULL,                      -- without credentials
+    profile     TEXT NOT NULL DEFAULT '',           -- its ONVIF profile's token; empty: none
     PRIMARY KEY (tenant_id, camera_id, tier),
+    FOREIGN KEY (tenant_id, camera_id) REFERENCES cameras (tenant_id, camera_id) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+
+-- What may open cameras of a site, in the order to try. Those that are not kept opened something once, or may: they
+-- are not in the site's bank, and wait for the camera to be accepted.
+CREATE TABLE site_credentials (
+    credential_id   TEXT NOT NULL PRIMARY KEY,
+    tenant_id       TEXT NOT NULL,
+    site_id         TEXT NOT NULL,
+    label           TEXT NOT NULL,
+    username        TEXT NOT NULL,
+    position        INTEGER NOT NULL,
+    kept            INTEGER NOT NULL CHECK (kept IN (0, 1)),
+    created_at      INTEGER NOT NULL,
+    UNIQUE (tenant_id, credential_id),
+    FOREIGN KEY (tenant_id, site_id) REFERENCES sites (tenant_id, site_id) ON DELETE CASCADE
+) STRICT;
+CREATE INDEX site_credentials_by_site ON site_credentials (tenant_id, site_id, position);
+
+-- The password of a credential, sealed to each device that may try it: HPKE, bound to credential_id.
+CREATE TABLE credential_seals (
+    tenant_id       TEXT NOT NULL,
+    credential_id   TEXT NOT NULL,
+    device_id       TEXT NOT NULL,
+    sealed_password BLOB NOT NULL,
+    PRIMARY KEY (tenant_id, credential_id, device_id),
+    FOREIGN KEY (tenant_id, credential_id) REFERENCES site_credentials (tenant_id, credential_id) ON DELETE CASCADE,
+    FOREIGN KEY (tenant_id, device_id) REFERENCES devices (tenant_id, device_id) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+CREATE INDEX credential_seals_by_device ON credential_seals (tenant_id, device_id);
+
+-- Cameras on a device's networks that nobody wants to hear of.
+CREATE TABLE ignored_finds (
+    tenant_id   TEXT NOT NULL,
+    device_id   TEXT NOT NULL,
+    key         TEXT NOT NULL,                      -- the physical device
+    channel     INTEGER NOT NULL,
+    PRIMARY KEY (tenant_id, device_id, key, channel),
+    FOREIGN KEY (tenant_id, device_id) REFERENCES devices (tenant_id, device_id) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+
+-- How encoders were set before they were changed from here, and how then: the way back.
+CREATE TABLE encoder_changes (
+    tenant_id   TEXT NOT NULL,
+    camera_id   TEXT NOT NULL,
+    tier        TEXT NOT NULL CHECK (tier IN ('main', 'sub', 'third')),
+    number      INTEGER NOT NULL,                   -- the newest is the highest
+    before      TEXT NOT NULL,                      -- JSON
+    after       TEXT NOT NULL,                      -- JSON
+    changed_at  INTEGER NOT NULL,
+    PRIMARY KEY (tenant_id, camera_id, tier, number),
     FOREIGN KEY (tenant_id, camera_id) REFERENCES cameras (tenant_id, camera_id) ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID;
 

@@ -34,12 +34,14 @@ impl Bench {
             via: Via::Device(self.device),
             name: "gate".into(),
             tiers: vec![
-                CameraTier { tier: Tier::Sub, url: "rtsp://10.0.0.2/sub".into() },
-                CameraTier { tier: Tier::Main, url: "rtsp://10.0.0.2/main".into() },
+                CameraTier { tier: Tier::Sub, url: "rtsp://10.0.0.2/sub".into(), profile: String::new() },
+                CameraTier { tier: Tier::Main, url: "rtsp://10.0.0.2/main".into(), profile: "P1".into() },
             ],
             username: Some("admin".into()),
             sealed_password: Some(vec![1, 2, 3]),
-            warm: Warm::Sub,
+            sealed_as: String::new(),
+            onvif: None,
+            warm: Some(Warm::Sub),
             linger: DEFAULT_LINGER,
         }
     }

@@ -16,9 +16,11 @@ pub enum Scope {
     Read,
     /// Change the registry.
     Admin,
+    /// Move cameras, with [`Scope::Play`].
+    Ptz,
 }
 
-words!(Scope: Play = "play", Read = "read", Admin = "admin");
+words!(Scope: Play = "play", Read = "read", Admin = "admin", Ptz = "ptz");
 
 /// A credential of another program.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,6 +9,7 @@ use serde_json::json;
 use sluice_hub_fleet::CameraState;
 use sluice_hub_store::{Camera, Pins, Via};
 use sluice_ids::{CameraId, SiteId};
+use sluice_wire::control::{CameraFacts, HeldSession};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
@@ -17,12 +18,14 @@ use crate::{
     body::Body,
     page::{Asked, Page},
     problem::Problem,
+    routes::discoveries::{Can, address_of, can},
     standing::{self, Feeds, StateNow, TierNow},
     state::ApiState,
 };
 
 mod change;
 mod create;
+mod onvif;
 mod source;
 
 pub(crate) use change::{__path_change, change};
@@ -43,6 +46,12 @@ pub(crate) struct CameraNow {
     pins: PinsNow,
     /// Which tiers are pulled while nobody watches: `all`, `sub`, `main` or `none`.
     warm: &'static str,
+    /// Whether that is what its site says.
+    warm_of_site: bool,
+    /// The most sessions to hold of it at once; 0 if its device learns it.
+    session_budget: u32,
+    /// What is known of the camera itself; `null` until its device told.
+    device: Option<FactsNow>,
     /// How long a feed outlives its last viewer.
     linger_s: f64,
     state: StateNow,
@@ -55,11 +64,51 @@ pub(crate) struct CameraNow {
 /// Where a camera's pictures come from. The password is never shown.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct SourceNow {
+    /// `rtsp` or `onvif`.
     #[serde(rename = "type")]
     kind: &'static str,
     tiers: Vec<SourceTier>,
+    /// For `onvif`: where its device service was last known to answer, `host[:port]`.
+    address: Option<String>,
+    /// For `onvif`: which of its video sources.
+    channel: Option<u32>,
     username: Option<String>,
     has_password: bool,
+}
+
+/// What a device knows of a camera beside its streams. What is not known is empty or `null`.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct FactsNow {
+    manufacturer: String,
+    model: String,
+    firmware: String,
+    serial: String,
+    can: Can,
+    /// Its clock less its device's.
+    clock_offset_ms: Option<i64>,
+    /// What stands in the way of its ONVIF side, in words; empty if nothing does.
+    trouble: String,
+}
+
+/// Who holds a camera's sessions.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct SessionsNow {
+    /// How many the physical camera may serve at once, as set or learnt; `null` if not known.
+    budget: Option<u32>,
+    items: Vec<SessionNow>,
+}
+
+/// A session that a device holds, or tries to get, of a physical camera.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct SessionNow {
+    /// `rtsp` or `onvif`.
+    kind: &'static str,
+    /// What for: a tier's name, or what is asked.
+    purpose: String,
+    /// `waiting`, `opening`, `open` or `leaving`.
+    state: &'static str,
+    /// Milliseconds since 1970, in the device's clock.
+    since: i64,
 }
 
 /// The address of one stream, without credentials.
@@ -124,6 +173,24 @@ pub(crate) async fn get(
     Ok(Json(shown(&state, &who, &camera).await?))
 }
 
+/// Who holds the camera's sessions: every one that its device has of the same physical camera, or tries to get.
+#[utoipa::path(get, path = "/cameras/{id}/sessions", tag = "registry", params(("id" = String, Path)), responses(
+    (status = 200, body = SessionsNow), (status = 404, body = Problem)))]
+pub(crate) async fn sessions(
+    State(state): State<ApiState>,
+    who: Who,
+    Path(id): Path<String>,
+) -> Result<Json<SessionsNow>, Problem> {
+    let tenant = who.needs(Right::Read)?;
+    let camera = state.store.camera(tenant, known(&id)?).await?;
+    let camera = camera.ok_or_else(|| Problem::unknown("camera-unknown", "camera"))?;
+    let stands = state.fleet.camera_state(camera.id);
+    let learnt = stands.as_ref().map_or(0, |stands| stands.session_budget);
+    let budget = if learnt > 0 { learnt } else { camera.session_budget };
+    let items = stands.iter().flat_map(|stands| &stands.sessions).map(session).collect();
+    Ok(Json(SessionsNow { budget: (budget > 0).then_some(budget), items }))
+}
+
 /// Removes a camera: its sessions end, its device stops pulling it.
 #[utoipa::path(delete, path = "/cameras/{id}", tag = "registry", params(("id" = String, Path)), responses(
     (status = 204), (status = 404, body = Problem)))]
@@ -180,6 +247,9 @@ fn show(state: &ApiState, who: &Who, camera: &Camera, feeds: &Feeds) -> CameraNo
             tier: camera.pins.tier.map(|tier| tier.as_str().to_owned()),
         },
         warm: camera.warm.as_str(),
+        warm_of_site: camera.warm_of_site,
+        session_budget: camera.session_budget,
+        device: stands.and_then(|stands| stands.facts.as_ref()).map(facts),
         linger_s: camera.linger.as_secs_f64(),
         state: standing::state_of(camera, stands, feeds),
         tiers: standing::tiers_of(camera, stands, feeds),
@@ -190,11 +260,35 @@ fn show(state: &ApiState, who: &Who, camera: &Camera, feeds: &Feeds) -> CameraNo
 
 fn source_now(camera: &Camera) -> SourceNow {
     let tiers = camera.tiers.iter();
+    let onvif = camera.onvif.as_ref();
     SourceNow {
-        kind: "rtsp",
+        kind: if onvif.is_some() { "onvif" } else { "rtsp" },
         tiers: tiers.map(|tier| SourceTier { tier: tier.tier.to_string(), url: tier.url.clone() }).collect(),
+        address: onvif.and_then(|onvif| address_of(&onvif.xaddr)),
+        channel: onvif.map(|onvif| onvif.channel),
         username: camera.username.clone(),
         has_password: camera.sealed_password.is_some(),
+    }
+}
+
+fn facts(facts: &CameraFacts) -> FactsNow {
+    FactsNow {
+        manufacturer: facts.manufacturer.clone(),
+        model: facts.model.clone(),
+        firmware: facts.firmware.clone(),
+        serial: facts.serial.clone(),
+        can: can(facts.can),
+        clock_offset_ms: facts.clock_offset_ms,
+        trouble: facts.trouble.clone(),
+    }
+}
+
+fn session(held: &HeldSession) -> SessionNow {
+    SessionNow {
+        kind: held.kind.as_str(),
+        purpose: held.purpose.clone(),
+        state: held.state.as_str(),
+        since: held.since.0,
     }
 }
 

@@ -57,8 +57,8 @@ enum Audience {
     Play(TenantId, String, HashSet<CameraId>),
 }
 
-/// What happens, as Server-Sent Events: `camera.state`, `device.state`, `session.state`, `session.ended`,
-/// `registry.changed`. Resumes after `Last-Event-ID`, or says `resync`: look at the lists again. One stream serves a
+/// What happens, as Server-Sent Events: `camera.state`, `camera.event` (what a camera noticed: `motion`, `tamper`,
+/// `input`), `device.state`, `session.state`, `session.ended`, `registry.changed`, `discoveries.changed`. Resumes after `Last-Event-ID`, or says `resync`: look at the lists again. One stream serves a
 /// whole wall.
 #[utoipa::path(get, path = "/events", tag = "events", params(EventsQuery), responses(
     (status = 200, content_type = "text/event-stream", body = String), (status = 401, body = Problem)))]
@@ -162,8 +162,8 @@ impl Audience {
                 if own {
                     cameras.extend(event.camera);
                 }
-                let of_camera =
-                    event.name == "camera.state" && event.camera.is_some_and(|id| cameras.contains(&id));
+                let of_camera = ["camera.state", "camera.event"].contains(&event.name)
+                    && event.camera.is_some_and(|id| cameras.contains(&id));
                 event.tenant == *tenant && (own || of_camera || event.name == "resync")
             }
         }

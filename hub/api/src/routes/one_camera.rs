@@ -19,7 +19,7 @@ use crate::{
     body::LooseBody,
     page::Asked,
     problem::{FieldFault, Problem},
-    routes::play::{Outcome, PlayItem, PlayViewer, PlayWish, TileSize, granted, viewer, wish},
+    routes::play::{Outcome, PlayItem, PlayViewer, PlayWish, TileSize, granted, poster_url, viewer, wish},
     standing,
     state::ApiState,
     validate::Faults,
@@ -75,10 +75,10 @@ pub(crate) async fn start(
     LooseBody(body): LooseBody<StartBody>,
 ) -> Result<Json<PlayItem>, Problem> {
     who.needs(Right::Play)?;
-    let grant = begin(&state, &who, &camera, merged(&query, body)).await?;
+    let (grant, poster) = begin(&state, &who, &camera, merged(&query, body)).await?;
     Ok(Json(PlayItem {
         camera_id: camera,
-        outcome: Outcome::Granted(Box::new(granted(grant, who.language))),
+        outcome: Outcome::Granted(Box::new(granted(grant, who.language).with_poster(poster))),
     }))
 }
 
@@ -138,7 +138,7 @@ pub(crate) async fn whep(
 ) -> Result<Response, Problem> {
     who.needs(Right::Play)?;
     let wish = PlayWish { protocol: Some("webrtc".into()), ..PlayWish::default() };
-    let grant = begin(&state, &who, &camera, Start { wish, ..Start::default() }).await?;
+    let (grant, _) = begin(&state, &who, &camera, Start { wish, ..Start::default() }).await?;
     redirect(format!("{}?token={}", grant.ticket.url, grant.ticket.token))
 }
 
@@ -162,7 +162,7 @@ pub(crate) async fn playlist(
         Some(_) => return Err(one_of_hls()),
     };
     let wish = PlayWish { tier: query.tier, ..PlayWish::default() };
-    let grant =
+    let (grant, _) =
         begin(&state, &who, &camera, Start { wish, protocol: Some(protocol), ..Start::default() }).await?;
     redirect(grant.ticket.url)
 }
@@ -225,7 +225,13 @@ async fn own_camera(state: &ApiState, who: &Who, text: &str) -> Result<CameraId,
     state.store.camera(who.tenant(), id).await?.map(|camera| camera.id).ok_or_else(unknown)
 }
 
-async fn begin(state: &ApiState, who: &Who, camera: &str, start: Start) -> Result<Grant, Problem> {
+/// What the camera is played by, and where its last picture is.
+async fn begin(
+    state: &ApiState,
+    who: &Who,
+    camera: &str,
+    start: Start,
+) -> Result<(Grant, Option<String>), Problem> {
     let mut faults = Faults::default();
     let mut wished = wish(&start.wish, "", &mut faults);
     let viewer = viewer(&start.viewer, "viewer", &mut faults);
@@ -237,6 +243,7 @@ async fn begin(state: &ApiState, who: &Who, camera: &str, start: Start) -> Resul
         (None, wished) => wished,
     };
     let known = standing::playable(state, who.tenant(), vec![camera.to_owned()]).await?.pop().flatten();
+    let poster = known.as_ref().and_then(|known| poster_url(who, known));
     let key = known.as_ref().filter(|_| start.key.is_some()).map(|known| key(who, known.id, &start));
     let request = PlayRequest {
         caller: who.caller(),
@@ -248,7 +255,7 @@ async fn begin(state: &ApiState, who: &Who, camera: &str, start: Start) -> Resul
     };
     let item = state.streams.play(request).await?.items.pop();
     match item {
-        Some(Ok(grant)) => Ok(grant),
+        Some(Ok(grant)) => Ok((grant, poster)),
         Some(Err(refusal)) => Err(Problem::refused(&refusal, who.language)),
         None => Err(Problem::unknown("camera-unknown", "camera")),
     }

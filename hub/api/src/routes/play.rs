@@ -2,7 +2,7 @@ use axum::{Json, extract::State};
 use serde::{Deserialize, Serialize};
 use sluice_hub_streams::{
     Decision, Grant, Language, PlayRequest, Refusal, Ticket, Wanted,
-    decide::{Http, LatencyClass, Protocol, ProtocolWish, Tile, Udp, Viewer, Wish},
+    decide::{self, Http, LatencyClass, Protocol, ProtocolWish, Tile, Udp, Viewer, Wish},
 };
 use sluice_ids::{CameraId, Tier};
 use utoipa::ToSchema;
@@ -135,6 +135,8 @@ pub(crate) struct Granted {
     /// Other ways into the same session, in the order to try; only what would play. Empty where the request or the
     /// camera's configuration names the protocol. After `expires_at`, `POST /sessions/renew` gives them anew.
     fallbacks: Vec<Fallback>,
+    /// Where the camera's last picture is, for a moment before it moves: fetched with the credential of this request, or
+    /// with the viewer token. `null` where there is none, and when a session is renewed.
     poster_url: Option<String>,
     picture: PictureNow,
     why: Vec<Because>,
@@ -197,6 +199,8 @@ pub(crate) async fn play(
     let (wishes, viewer) = check(&asked)?;
     let ids = asked.cameras.iter().map(|camera| camera.id.clone()).collect();
     let known = standing::playable(&state, who.tenant(), ids).await?;
+    let posters: Vec<Option<String>> =
+        known.iter().map(|camera| poster_url(&who, camera.as_ref()?)).collect();
     let wanted = known.into_iter().zip(&asked.cameras).zip(wishes);
     let cameras =
         wanted.map(|((camera, asked), wish)| Wanted { asked: asked.id.clone(), camera, wish, key: None });
@@ -210,11 +214,9 @@ pub(crate) async fn play(
     };
     let answer = state.streams.play(request).await?;
     let granted = answer.items.iter().any(Result::is_ok);
-    let items = asked
-        .cameras
-        .into_iter()
-        .zip(answer.items)
-        .map(|(asked, item)| PlayItem { camera_id: asked.id, outcome: outcome(item, who.language) });
+    let items = asked.cameras.into_iter().zip(answer.items).zip(posters).map(|((asked, item), poster)| {
+        PlayItem { camera_id: asked.id, outcome: outcome(item, who.language, poster) }
+    });
     Ok(Json(PlayAnswer {
         viewer_token: granted.then(|| viewer_token(&state, &who, &answer.correlation, asked.origin)),
         items: items.collect(),
@@ -332,9 +334,15 @@ pub(crate) fn viewer_token(state: &ApiState, who: &Who, correlation: &str, origi
     })
 }
 
-pub(crate) fn outcome(item: Result<Grant, Refusal>, language: Language) -> Outcome {
+/// Where the last picture of a camera is, if its device can be asked for one.
+pub(crate) fn poster_url(who: &Who, camera: &decide::Camera) -> Option<String> {
+    let there = camera.enabled && camera.device_online && !camera.by_node;
+    there.then(|| format!("{}/api/v1/cameras/{}/poster", who.base, camera.id))
+}
+
+fn outcome(item: Result<Grant, Refusal>, language: Language, poster_url: Option<String>) -> Outcome {
     match item {
-        Ok(grant) => Outcome::Granted(Box::new(granted(grant, language))),
+        Ok(grant) => Outcome::Granted(Box::new(granted(grant, language).with_poster(poster_url))),
         Err(refusal) => Outcome::Refused { problem: Problem::refused(&refusal, language) },
     }
 }
@@ -364,6 +372,12 @@ pub(crate) fn granted(grant: Grant, language: Language) -> Granted {
             captured_at: picture.captured_at.map(|at| at.0),
         },
         why: because(&decision, language),
+    }
+}
+
+impl Granted {
+    pub(crate) fn with_poster(self, poster_url: Option<String>) -> Self {
+        Self { poster_url, ..self }
     }
 }
 

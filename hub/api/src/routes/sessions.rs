@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sluice_hub_streams::{
     Ending, Hints, Importance, Qoe, Reach, SessionView, StreamsError,
-    decide::{Protocol, Tile},
+    decide::{Camera, Protocol, Tile},
 };
 use sluice_ids::SessionId;
 use utoipa::ToSchema;
@@ -22,6 +22,7 @@ use crate::{
     page::{Asked, ListQuery, Page},
     problem::Problem,
     routes::play::{Granted, TileSize, granted},
+    standing,
     state::ApiState,
     validate::Faults,
 };
@@ -78,8 +79,10 @@ pub(crate) struct PatchSessions {
 pub(crate) struct PatchSession {
     id: String,
     tile: Option<TileSize>,
-    /// Whether it has the operator's attention.
+    /// Whether it has the operator's attention: then it gets the largest picture that it plays.
     focus: Option<bool>,
+    /// How many times its picture is enlarged beyond the tile, 1 to 16.
+    zoom: Option<f64>,
     /// Whether it is on the screen.
     visible: Option<bool>,
     /// `low`, `normal` or `high`.
@@ -169,7 +172,10 @@ pub(crate) async fn renew(
     Ok(Json(SessionItems { items: items.collect() }))
 }
 
-/// Tells the hub of tiles: size, focus, whether they are seen, how much they matter, how decoding goes.
+/// Tells the hub of tiles: size, focus, zoom, whether they are seen, how much they matter, how decoding goes. The tier
+/// of a session follows its tile unless the request or the camera's configuration names it: a larger one at once, a
+/// smaller one after five seconds. WebRTC sessions go over to it by themselves, without a gap; `session.tier` says so,
+/// and asks the player of an HLS session to renew it and go on with the address it is given then.
 #[utoipa::path(patch, path = "/sessions", tag = "sessions", request_body = PatchSessions, responses(
     (status = 200, body = SessionItems), (status = 401, body = Problem), (status = 422, body = Problem)))]
 pub(crate) async fn patch(
@@ -184,8 +190,24 @@ pub(crate) async fn patch(
     let told: Vec<_> = told.collect();
     faults.finish()?;
     let ids: Vec<_> = told.iter().map(|(id, _)| *id).collect();
-    let noted = state.streams.hint(&reach, told).await?;
+    let moves =
+        told.iter().any(|(_, hints)| hints.tile.is_some() || hints.focus.is_some() || hints.zoom.is_some());
+    let cameras = if moves { cameras_of(&state, &who, &reach, &ids).await? } else { Vec::new() };
+    let noted = state.streams.hint(&reach, told, cameras).await?;
     Ok(Json(done(ids, noted)))
+}
+
+/// What is known now of the cameras of these sessions.
+async fn cameras_of(
+    state: &ApiState,
+    who: &Who,
+    reach: &Reach,
+    ids: &[SessionId],
+) -> Result<Vec<Camera>, Problem> {
+    let mut views = state.streams.list(reach).await?;
+    views.retain(|view| ids.contains(&view.id));
+    let cameras = views.iter().map(|view| view.camera.to_string()).collect();
+    Ok(standing::playable(state, who.tenant(), cameras).await?.into_iter().flatten().collect())
 }
 
 /// Closes sessions: the node ends them within a second. Closing one that is over is no error. Bodies of `sendBeacon`
@@ -321,6 +343,7 @@ fn hints(told: &PatchSession, at: usize, faults: &mut Faults) -> Option<(Session
     let hints = Hints {
         tile: told.tile.map(|tile| Tile { width: pixels(tile.width), height: pixels(tile.height) }),
         focus: told.focus,
+        zoom: told.zoom,
         visible: told.visible,
         importance,
         decoded_fps: told.decode.as_ref().and_then(|decode| decode.fps),

@@ -6,7 +6,7 @@ use axum::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use sluice_hub_store::{Site, StoreError};
+use sluice_hub_store::{Site, StoreError, Warm};
 use sluice_ids::SiteId;
 use utoipa::ToSchema;
 
@@ -25,6 +25,9 @@ use crate::{
 pub(crate) struct SiteNow {
     id: String,
     name: String,
+    /// Which tiers of its cameras are pulled while nobody watches, unless a camera says otherwise: `all`, `sub`, `main`
+    /// or `none`.
+    warm: &'static str,
     /// Milliseconds since 1970.
     created_at: i64,
 }
@@ -34,6 +37,15 @@ pub(crate) struct SiteNow {
 #[serde(deny_unknown_fields)]
 pub(crate) struct SiteName {
     name: String,
+}
+
+/// What to change about a site; what is absent stays.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ChangeSite {
+    name: Option<String>,
+    /// `all`, `sub`, `main` or `none`, for every camera that follows its site.
+    warm: Option<String>,
 }
 
 /// The sites of this tenant.
@@ -77,18 +89,35 @@ pub(crate) async fn create(
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(show(site))).into_response())
 }
 
-/// Gives a site another name.
-#[utoipa::path(patch, path = "/sites/{id}", tag = "registry", params(("id" = String, Path)), request_body = SiteName,
+/// Gives a site another name, or its cameras another warm policy: those that follow it change with it.
+#[utoipa::path(patch, path = "/sites/{id}", tag = "registry", params(("id" = String, Path)), request_body = ChangeSite,
     responses((status = 200, body = SiteNow), (status = 404, body = Problem), (status = 422, body = Problem)))]
-pub(crate) async fn rename(
+pub(crate) async fn change(
     State(state): State<ApiState>,
     who: Who,
     Path(id): Path<String>,
-    Body(asked): Body<SiteName>,
+    Body(asked): Body<ChangeSite>,
 ) -> Result<Json<SiteNow>, Problem> {
     let tenant = who.needs(Right::Operate)?;
-    let site = state.store.rename_site(tenant, known(&id)?, name(&asked)?).await?.ok_or_else(unknown)?;
-    audit(&state, &who, "site.rename", site.id, json!({ "name": site.name })).await?;
+    let id = known(&id)?;
+    let mut faults = Faults::default();
+    let name = asked.name.as_deref().map(|name| faults.name("name", name));
+    let warm: Option<Warm> = asked.warm.as_deref().and_then(|word| {
+        let warm = word.parse().ok();
+        if warm.is_none() {
+            faults.add("warm", "invalid", "one of all, sub, main, none");
+        }
+        warm
+    });
+    faults.finish()?;
+    let site = state.store.change_site(tenant, id, (name, warm)).await?.ok_or_else(unknown)?;
+    let detail = json!({ "name": site.name, "warm": site.warm.as_str() });
+    audit(&state, &who, "site.change", site.id, detail).await?;
+    if warm.is_some() {
+        for device in state.store.devices_of_site(tenant, id).await? {
+            state.fleet.changed(device.id);
+        }
+    }
     state.events.registry_changed(tenant, "site", site.id.to_string());
     Ok(Json(show(site)))
 }
@@ -133,5 +162,6 @@ fn unknown() -> Problem {
 }
 
 fn show(site: Site) -> SiteNow {
-    SiteNow { id: site.id.to_string(), name: site.name, created_at: site.created_at.0 }
+    let warm = site.warm.as_str();
+    SiteNow { id: site.id.to_string(), name: site.name, warm, created_at: site.created_at.0 }
 }

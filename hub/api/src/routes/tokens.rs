@@ -118,14 +118,14 @@ pub(crate) async fn revoke(
 
 fn scopes(words: &[String], faults: &mut Faults) -> Vec<Scope> {
     if words.is_empty() {
-        faults.add("scopes", "missing", "give at least one of play, read, admin");
+        faults.add("scopes", "missing", "give at least one of play, read, admin, ptz");
     }
     let mut scopes = Vec::new();
     for (at, word) in words.iter().enumerate() {
         match word.parse() {
             Ok(scope) if scopes.contains(&scope) => {}
             Ok(scope) => scopes.push(scope),
-            Err(_) => faults.add(format!("scopes[{at}]"), "invalid", "one of play, read, admin"),
+            Err(_) => faults.add(format!("scopes[{at}]"), "invalid", "one of play, read, admin, ptz"),
         }
     }
     scopes

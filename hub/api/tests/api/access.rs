@@ -83,7 +83,7 @@ async fn a_revoked_token_opens_nothing_and_its_sessions_end() {
 async fn a_token_is_shown_once_and_found_in_no_list() {
     let (hub, ours) = TestHub::with_tenant().await;
     let list = hub.call(As::Token(&ours.token), Method::GET, "/tokens", None).await;
-    assert_eq!(list.body["items"][0]["scopes"], json!(["play", "read", "admin"]));
+    assert_eq!(list.body["items"][0]["scopes"], json!(["play", "read", "admin", "ptz"]));
     assert!(!list.text.contains(&ours.token));
     for bad in [json!({ "name": "x", "scopes": [] }), json!({ "name": "x", "scopes": ["root"] })] {
         let answer = hub.call(As::Token(&ours.token), Method::POST, "/tokens", Some(bad)).await;

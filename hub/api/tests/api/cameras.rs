@@ -17,7 +17,7 @@ async fn a_camera_reaches_its_device_with_its_password_sealed() {
     let id = added.body["id"].as_str().unwrap().to_owned();
     assert_eq!(added.headers["location"], format!("/api/v1/cameras/{id}"));
     let source = json!({ "type": "rtsp", "tiers": [{ "tier": "main", "url": "rtsp://10.0.0.2:8554/1" }],
-        "username": "admin", "has_password": true });
+        "address": null, "channel": null, "username": "admin", "has_password": true });
     assert_eq!(added.body["source"], source);
     assert_eq!((&added.body["enabled"], &added.body["warm"]), (&json!(true), &json!("sub")));
 
@@ -85,9 +85,9 @@ async fn every_fault_of_a_new_camera_is_named_at_once() {
     let fields: Vec<_> = faults.iter().map(|fault| fault["field"].as_str().unwrap()).collect();
     assert_eq!(fields, ["name", "warm", "linger_s", "source.tiers[0].url", "site_id", "via"]);
 
-    let mut onvif = camera_body(&ours, "gate");
-    onvif["source"]["type"] = json!("onvif");
-    let answer = hub.call(As::Token(&ours.token), Method::POST, "/cameras", Some(onvif)).await;
+    let mut file = camera_body(&ours, "gate");
+    file["source"]["type"] = json!("http_file");
+    let answer = hub.call(As::Token(&ours.token), Method::POST, "/cameras", Some(file)).await;
     assert_eq!(answer.body["errors"][0]["code"], "source-type-unsupported");
     let mut extra = camera_body(&ours, "gate");
     extra["source"]["pasword"] = json!("x");

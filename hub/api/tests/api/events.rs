@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use sluice_ids::{SessionId, Tier, UnixMillis};
 use sluice_wire::{
     control::{TierReport, TierState},
-    node::{EndReason, FromNode},
+    node::{EndReason, FromNode, ToNode},
 };
 use tower::ServiceExt as _;
 
@@ -234,4 +234,52 @@ async fn a_stream_that_a_login_opened_by_url_ends_with_that_login() {
     let mut ear = Ear::open(&hub, events(As::Nobody, &url)).await;
     assert_eq!(hub.call(As::Console(&second), Method::POST, "/logout", None).await.status, 204);
     assert!(falls_silent(&hub, &mut ear, session).await, "the login still hears: {}", ear.text);
+}
+
+#[tokio::test]
+async fn a_tile_that_grows_moves_its_session_and_that_is_told() {
+    let (mut hub, ours) = TestHub::with_tenant().await;
+    let camera = hub.camera(&ours, "gate").await;
+    let played = hub.play(As::Token(&ours.token), &[&camera]).await.body["items"][0].clone();
+    assert_eq!(played["tier"], "sub");
+    let session: SessionId = played["session_id"].as_str().unwrap().parse().unwrap();
+    let mut ear = Ear::open(&hub, events(As::Token(&ours.token), "")).await;
+    hub.news.send(FromNode::SessionStarted { session }).await.unwrap();
+    hub.news.send(FromNode::SessionConnected { session }).await.unwrap();
+    while ear.next("session.state").await.data["state"] != "connected" {}
+    let grown = json!({ "sessions": [{ "id": session, "tile": { "width": 1920, "height": 1080 } }] });
+    let noted = hub.call(As::Token(&ours.token), Method::PATCH, "/sessions", Some(grown)).await;
+    assert_eq!((noted.status.as_u16(), &noted.body["items"][0]), (200, &json!({ "session_id": session })));
+    let switch = |order: &ToNode| match order {
+        ToNode::Switch { session, tier } => Some((*session, *tier)),
+        _ => None,
+    };
+    assert_eq!(hub.order(switch).await, (session, Tier::Main));
+    hub.news.send(FromNode::SessionSwitched { session, tier: Tier::Main }).await.unwrap();
+    let told = ear.next("session.tier").await.data;
+    assert_eq!((&told["session_id"], &told["camera_id"]), (&json!(session), &json!(camera)));
+    assert_eq!((&told["tier"], &told["why"][0]["code"]), (&json!("main"), &json!("tier-by-tile")));
+}
+
+#[tokio::test]
+async fn what_cameras_notice_and_devices_find_is_heard_by_their_tenant() {
+    use sluice_wire::control::{CameraEvent, CameraEventKind, Found, FoundCamera};
+    let (hub, ours) = TestHub::with_tenant().await;
+    let camera = hub.camera(&ours, "gate").await;
+    let mut ear = Ear::open(&hub, events(As::Token(&ours.token), "")).await;
+    let event = CameraEvent {
+        camera_id: camera.parse().unwrap(),
+        at: UnixMillis(77),
+        kind: CameraEventKind::Motion,
+        active: Some(true),
+        source: "door".into(),
+        left_out: 0,
+    };
+    hub.devices.noticed(ours.device, event).await;
+    let found = FoundCamera { key: "a".into(), ..FoundCamera::default() };
+    hub.devices.found(ours.device, Found { cameras: vec![found], ..Found::default() }).await;
+    let noticed = ear.next("camera.event").await.data;
+    let expected = json!({ "camera_id": camera, "kind": "motion", "active": true, "source": "door", "at": 77, "left_out": 0 });
+    assert_eq!(noticed, expected);
+    assert_eq!(ear.next("discoveries.changed").await.data, json!({ "device_id": ours.device }));
 }

@@ -18,7 +18,7 @@ use sluice_trust::{
     seal::Keypair,
 };
 use sluice_wire::{
-    control::{CameraReport, Reported, TierReport, TierState},
+    control::{CameraReport, Found, FoundCamera, Reported, TierReport, TierState},
     node::{FromNode, ToNode},
 };
 use tempfile::TempDir;
@@ -115,7 +115,7 @@ impl TestHub {
         self.store.create_device(id, new).await.unwrap();
         self.devices.dial(device, seal.public().to_vec()).await;
         let admin = self.login(&format!("admin-{name}"), PASSWORD).await;
-        let token = self.token(&admin, &["play", "read", "admin"]).await;
+        let token = self.token(&admin, &["play", "read", "admin", "ptz"]).await;
         eventually(|| async {
             let path = format!("/devices/{device}");
             self.call(As::Token(&token), Method::GET, &path, None).await.body["online"] == true
@@ -165,8 +165,13 @@ impl TestHub {
 
     /// Lets a camera's device report it, and waits until that is known.
     pub(crate) async fn report(&self, tenant: &Tenant, camera: &str, tiers: Vec<TierReport>) {
+        self.report_all(tenant, CameraReport::new(camera.parse().unwrap(), tiers)).await;
+    }
+
+    /// The same with all that a device may know of a camera.
+    pub(crate) async fn report_all(&self, tenant: &Tenant, report: CameraReport) {
+        let (camera, tiers) = (report.camera_id, &report.tiers);
         let states: Vec<_> = tiers.iter().map(|tier| tier.state.as_str()).collect();
-        let report = CameraReport::new(camera.parse().unwrap(), tiers.clone());
         let path = format!("/cameras/{camera}");
         eventually(|| async {
             // The fleet takes a report only of a camera it has read from the registry.
@@ -178,6 +183,29 @@ impl TestHub {
             shown.iter().map(|tier| tier["state"].as_str().unwrap_or("")).eq(states.iter().copied())
         })
         .await;
+    }
+
+    /// Lets a device say what it found, and waits until that is shown.
+    pub(crate) async fn found(&self, tenant: &Tenant, cameras: Vec<FoundCamera>) -> Vec<Value> {
+        let count = cameras.len();
+        let newest = cameras.iter().map(|camera| camera.last_seen).max().unwrap_or_default();
+        self.devices.found(tenant.device, Found { cameras, ..Found::default() }).await;
+        let shown = async |list: Value| {
+            let items = list["items"].as_array().cloned().unwrap_or_default();
+            let seen = items.iter().filter_map(|item| item["last_seen"].as_i64()).max().unwrap_or_default();
+            (items.len() == count && seen == newest.0).then_some(items)
+        };
+        let path = format!("/discoveries?device_id={}", tenant.device);
+        let clock = Clock::system();
+        let give_up = clock.now() + Duration::from_secs(5);
+        loop {
+            let list = self.call(As::Token(&tenant.token), Method::GET, &path, None).await.body;
+            if let Some(items) = shown(list).await {
+                return items;
+            }
+            assert!(clock.now() < give_up, "what was found is not shown");
+            clock.sleep(Duration::from_millis(5)).await;
+        }
     }
 
     pub(crate) async fn play(&self, who: As<'_>, cameras: &[&str]) -> Answer {

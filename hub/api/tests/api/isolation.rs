@@ -1,6 +1,8 @@
 use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
 
+use sluice_wire::control::FoundCamera;
+
 use crate::hub::{As, Tenant, TestHub, camera_body};
 
 /// Everything of one tenant that another may try to reach.
@@ -11,6 +13,8 @@ struct Theirs {
     session: String,
     user: String,
     token: String,
+    find: String,
+    credential: String,
 }
 
 async fn theirs(hub: &TestHub, tenant: &Tenant) -> Theirs {
@@ -21,7 +25,15 @@ async fn theirs(hub: &TestHub, tenant: &Tenant) -> Theirs {
         let list = hub.call(As::Token(&tenant.token), Method::GET, path, None).await.body;
         list["items"][0]["id"].as_str().unwrap().to_owned()
     };
+    let found =
+        FoundCamera { key: "hidden-key".into(), name: "hidden-name".into(), ..FoundCamera::default() };
+    let find = hub.found(tenant, vec![found]).await[0]["id"].as_str().unwrap().to_owned();
+    let credential = json!({ "label": "hidden-name", "username": "a", "password": "b" });
+    let path = format!("/sites/{}/credentials", tenant.site);
+    let kept = hub.call(As::Token(&tenant.token), Method::POST, &path, Some(credential)).await;
     Theirs {
+        find,
+        credential: kept.body["id"].as_str().unwrap().to_owned(),
         session: played.body["session_id"].as_str().unwrap().to_owned(),
         user: first("/users").await,
         token: first("/tokens").await,
@@ -44,6 +56,17 @@ fn body(path: &str, theirs: &Theirs, ours: &Tenant) -> Option<Value> {
             body["via"] = json!(theirs.device);
             body
         }
+        "/discoveries/search" => json!({ "device_id": theirs.device }),
+        "/discoveries/try" => {
+            json!({ "ids": [theirs.find], "credentials": [{ "username": "a", "password": "b" }], "bank": true })
+        }
+        "/discoveries/accept" => json!({ "items": [{ "id": theirs.find }] }),
+        "/discoveries/ignore" => json!({ "ids": [theirs.find], "ignored": true }),
+        "/sites/{id}/credentials" => json!({ "label": "x", "username": "a", "password": "b" }),
+        "/cameras/{id}/ptz" => json!({ "stop": true }),
+        "/cameras/{id}/presets" => json!({ "name": "x" }),
+        "/cameras/{id}/advice/apply" => json!({ "tier": "main", "code": "gop-long" }),
+        "/cameras/{id}/advice/undo" => json!({ "tier": "main" }),
         "/sites" | "/sites/{id}" => json!({ "name": "renamed" }),
         "/devices/{id}" | "/cameras/{id}" => json!({ "name": "renamed" }),
         "/users" => json!({ "name": "new-one", "password": "long enough", "role": "viewer" }),
@@ -81,7 +104,11 @@ async fn no_route_gives_one_tenant_anything_of_another() {
                 "tokens" => &theirs.token,
                 _ => "",
             };
-            let target = path.replace("{id}", id).replace("{camera_id}", id);
+            let target = path
+                .replace("{id}", id)
+                .replace("{camera_id}", id)
+                .replace("{credential_id}", &theirs.credential)
+                .replace("{token}", "1");
             let sent = (method != Method::GET).then(|| body(path, &theirs, &ours)).flatten();
             let answer = hub.call(As::Token(&ours.token), method.clone(), &target, sent).await;
             let what = format!("{method} {path}: {} {}", answer.status, answer.text);
@@ -96,7 +123,13 @@ async fn no_route_gives_one_tenant_anything_of_another() {
                 "/sessions" if method == Method::PATCH => {
                     assert_eq!(answer.body["items"][0]["problem"]["type"], "session-unknown", "{what}");
                 }
-                "/policy/explain" => assert_eq!(answer.status, StatusCode::NOT_FOUND, "{what}"),
+                "/policy/explain" | "/discoveries/search" | "/discoveries/ignore" => {
+                    assert_eq!(answer.status, StatusCode::NOT_FOUND, "{what}");
+                }
+                "/discoveries/try" => assert_eq!(answer.body["items"][0]["opened"], false, "{what}"),
+                "/discoveries/accept" => {
+                    assert_eq!(answer.body["items"][0]["problem"]["type"], "discovery-unknown", "{what}");
+                }
                 "/cameras" if method == Method::POST => {
                     assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{what}");
                 }
@@ -105,6 +138,8 @@ async fn no_route_gives_one_tenant_anything_of_another() {
             if method == Method::GET {
                 let names = ["hidden-name", "site of theirs", "box of theirs", "admin-theirs"];
                 let ids = [
+                    &theirs.find,
+                    &theirs.credential,
                     &theirs.camera,
                     &theirs.site,
                     &theirs.device,
@@ -118,7 +153,7 @@ async fn no_route_gives_one_tenant_anything_of_another() {
             walked += 1;
         }
     }
-    assert!(walked > 40, "{walked} routes were walked");
+    assert!(walked > 55, "{walked} routes were walked");
     let after =
         hub.call(As::Token(&other.token), Method::GET, &format!("/cameras/{}", theirs.camera), None).await;
     assert_eq!(before.body["name"], after.body["name"]);

@@ -42,7 +42,7 @@ async fn a_play_is_granted_with_all_that_opens_it() {
     assert_eq!(item["node"], hub.node.to_string());
     assert_eq!(
         (&item["ice_servers"], &item["fallbacks"][0]["protocol"], &item["poster_url"]),
-        (&json!([]), &json!("ll-hls"), &Value::Null)
+        (&json!([]), &json!("ll-hls"), &json!(format!("http://hub.test/api/v1/cameras/{camera}/poster")))
     );
     assert_eq!(item["picture"]["state"], "ready");
     let why: Vec<_> =

@@ -31,7 +31,7 @@ pub(crate) fn device(n: u8, generation: u64) -> Device {
 
 pub(crate) fn camera(n: u8, device: DeviceId) -> Camera {
     let row = self::device(1, 1);
-    let tier = |tier| CameraTier { tier, url: format!("rtsp://10.0.0.{n}/{tier}") };
+    let tier = |tier| CameraTier { tier, url: format!("rtsp://10.0.0.{n}/{tier}"), profile: String::new() };
     Camera {
         id: camera_id(n),
         tenant: row.tenant,
@@ -41,7 +41,11 @@ pub(crate) fn camera(n: u8, device: DeviceId) -> Camera {
         tiers: vec![tier(Tier::Main), tier(Tier::Sub)],
         username: Some("admin".into()),
         sealed_password: None,
+        sealed_as: String::new(),
+        onvif: None,
+        session_budget: 0,
         warm: Warm::Sub,
+        warm_of_site: false,
         linger: Duration::from_secs(15),
         created_at: UnixMillis(0),
         updated_at: UnixMillis(0),

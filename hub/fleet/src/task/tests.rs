@@ -10,7 +10,9 @@ use sluice_runtime::{TaskScope, uuid_v7};
 use sluice_trust::Authority;
 use sluice_wire::{
     CloseCode,
-    control::{CameraReport, DesiredNode, EdgeHello, Reported, TierReport, TierState},
+    control::{
+        Answer, CameraReport, DesiredNode, EdgeHello, Found, FoundCamera, Reported, TierReport, TierState,
+    },
 };
 use tempfile::TempDir;
 
@@ -57,10 +59,16 @@ impl Bench {
             site: self.site,
             via: Via::Device(self.issued.device),
             name: "gate".into(),
-            tiers: vec![CameraTier { tier: Tier::Sub, url: "rtsp://10.0.0.2/sub".into() }],
+            tiers: vec![CameraTier {
+                tier: Tier::Sub,
+                url: "rtsp://10.0.0.2/sub".into(),
+                profile: String::new(),
+            }],
             username: None,
             sealed_password: None,
-            warm: Warm::Sub,
+            sealed_as: String::new(),
+            onvif: None,
+            warm: Some(Warm::Sub),
             linger: DEFAULT_LINGER,
         };
         self.store.create_camera(self.tenant, new).await.unwrap();
@@ -231,4 +239,56 @@ async fn an_issued_device_is_registered_and_can_open_what_is_sealed_to_it() {
     let key = sluice_trust::seal::Keypair::from_text(&bench.issued.seal_key).unwrap();
     assert_eq!(key.open(b"cam", &sealed).unwrap(), b"hunter2");
     assert!(!format!("{:?}", bench.issued).contains(&bench.issued.seal_key));
+}
+
+async fn ordered(orders: &mut mpsc::Receiver<Order>) -> u64 {
+    loop {
+        let order = tokio::time::timeout(PATIENCE, orders.recv()).await.expect("an order in time");
+        if let Some(Order::Send(ToEdge::Order(order))) = order {
+            return order.number;
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_order_reaches_its_device_and_the_outcome_comes_back() {
+    let bench = bench().await;
+    let search = || Action::Search { ranges: Vec::new(), addresses: Vec::new() };
+    let order = || bench.fleet.order(bench.issued.device, search(), PATIENCE);
+    assert_eq!(order().await, Err(OrderError::Offline));
+    let mut orders = bench.dial(1).await;
+    desired(&mut orders, 0).await;
+    let obeyed = async {
+        let number = ordered(&mut orders).await;
+        let answer = Answer { number, outcome: Outcome::Done };
+        bench.say(1, Happened::Said(ToHub::Answer(answer))).await;
+    };
+    assert_eq!(tokio::join!(order(), obeyed).0, Ok(Outcome::Done));
+    let hung_up = async {
+        ordered(&mut orders).await;
+        bench.say(1, Happened::Down).await;
+    };
+    assert_eq!(tokio::join!(order(), hung_up).0, Err(OrderError::Lost));
+}
+
+#[tokio::test]
+async fn what_a_device_found_is_seen_until_it_leaves_the_registry() {
+    let bench = bench().await;
+    let device = bench.issued.device;
+    let mut orders = bench.dial(1).await;
+    desired(&mut orders, 0).await;
+    let mut events = bench.fleet.events();
+    let camera = FoundCamera { key: "a".into(), ..FoundCamera::default() };
+    let found = Found { cameras: vec![camera], ..Found::default() };
+    bench.say(1, Happened::Said(ToHub::Found(found))).await;
+    let seen = bench.fleet.until_found(device, |found| found.camera("a", 0).cloned());
+    assert!(tokio::time::timeout(PATIENCE, seen).await.expect("it is shown").is_some());
+    assert_eq!(bench.fleet.found(bench.tenant).len(), 1);
+    let told = async { while !matches!(events.recv().await, Ok(FleetEvent::Found(_))) {} };
+    tokio::time::timeout(PATIENCE, told).await.expect("it is told");
+    bench.store.delete_device(bench.tenant, device).await.unwrap();
+    bench.fleet.changed(device);
+    let gone = async { while !matches!(events.recv().await, Ok(FleetEvent::DeviceGone(_))) {} };
+    tokio::time::timeout(PATIENCE, gone).await.expect("the device goes");
+    assert!(bench.fleet.found_by(device).is_none());
 }

@@ -46,7 +46,8 @@ async fn every_change_grows_the_generation_of_every_device_concerned() {
     assert_eq!((after.via, after.sealed_password), (Via::Device(other), Some(vec![4])));
     assert_eq!(generations().await, (4, 2));
 
-    let tiers = Some(vec![CameraTier { tier: Tier::Sub, url: "rtsp://10.0.0.3/".into() }]);
+    let tiers =
+        Some(vec![CameraTier { tier: Tier::Sub, url: "rtsp://10.0.0.3/".into(), profile: String::new() }]);
     let one_tier = CameraChange { tiers, username: Some(None), ..CameraChange::default() };
     store.update_camera(bench.ours, camera, one_tier).await.unwrap();
     let kept = store.camera(bench.ours, camera).await.unwrap().unwrap();
@@ -94,7 +95,10 @@ async fn another_tenant_sees_and_changes_nothing() {
     assert_eq!(store.update_camera(theirs, camera, rename).await.unwrap(), None);
     assert_eq!(store.delete_camera(theirs, camera).await.unwrap(), None);
     assert_eq!(store.site(theirs, bench.site).await.unwrap(), None);
-    assert_eq!(store.rename_site(theirs, bench.site, "x".into()).await.unwrap(), None);
+    assert_eq!(
+        store.change_site(theirs, bench.site, (Some("x".into()), Some(Warm::All))).await.unwrap(),
+        None
+    );
     assert!(!store.delete_site(theirs, bench.site).await.unwrap());
     assert_eq!(store.device(theirs, bench.device).await.unwrap(), None);
     assert_eq!(store.rename_device(theirs, bench.device, "x".into()).await.unwrap(), None);
@@ -155,4 +159,47 @@ async fn nodes_that_moved_give_every_device_something_to_do() {
     assert!(!store.note_nodes("node_1 10.0.0.1:14433".into()).await.unwrap());
     assert!(store.note_nodes("node_1 10.0.0.9:14433".into()).await.unwrap());
     assert_eq!(store.device_by_id(bench.device).await.unwrap().unwrap().desired_generation, 3);
+}
+
+#[tokio::test]
+async fn cameras_that_follow_their_sites_warm_policy_change_with_it() {
+    let bench = bench().await;
+    let (store, ours) = (&bench.store, bench.ours);
+    let follower = NewCamera { warm: None, ..bench.new_camera() };
+    let follower = store.create_camera(ours, follower).await.unwrap();
+    let own = store.create_camera(ours, bench.new_camera()).await.unwrap();
+    assert_eq!((follower.warm, follower.warm_of_site), (Warm::Sub, true));
+    let generation = async || store.device_by_id(bench.device).await.unwrap().unwrap().desired_generation;
+    let before = generation().await;
+    let site = store.change_site(ours, bench.site, (None, Some(Warm::All))).await.unwrap().unwrap();
+    assert_eq!((site.warm, site.name.as_str()), (Warm::All, "dock"));
+    let warm = async |id| store.camera(ours, id).await.unwrap().unwrap().warm;
+    assert_eq!((warm(follower.id).await, warm(own.id).await), (Warm::All, Warm::Sub));
+    assert_eq!(generation().await, before + 1);
+    store.change_site(ours, bench.site, (Some("yard".into()), Some(Warm::All))).await.unwrap();
+    assert_eq!(generation().await, before + 1, "nothing to do about a name");
+
+    let follow = CameraChange { warm: Some(None), ..CameraChange::default() };
+    assert_eq!(store.update_camera(ours, own.id, follow).await.unwrap().unwrap().warm, Warm::All);
+    let leave = CameraChange { warm: Some(Some(Warm::None)), ..CameraChange::default() };
+    let left = store.update_camera(ours, own.id, leave).await.unwrap().unwrap();
+    assert_eq!((left.warm, left.warm_of_site), (Warm::None, false));
+    let elsewhere = store.create_site(ours, "shed".into()).await.unwrap().id;
+    let moved = CameraChange { site: Some(elsewhere), ..CameraChange::default() };
+    assert_eq!(store.update_camera(ours, follower.id, moved).await.unwrap().unwrap().warm, Warm::Sub);
+}
+
+#[tokio::test]
+async fn a_password_that_is_given_anew_is_bound_to_the_camera() {
+    let bench = bench().await;
+    let (store, ours) = (&bench.store, bench.ours);
+    let new = NewCamera { sealed_as: "crd_1".into(), ..bench.new_camera() };
+    let camera = store.create_camera(ours, new).await.unwrap();
+    let named = CameraChange { session_budget: Some(2), ..CameraChange::default() };
+    let named = store.update_camera(ours, camera.id, named).await.unwrap().unwrap();
+    assert_eq!((named.sealed_as.as_str(), named.session_budget), ("crd_1", 2));
+    let again = CameraChange { sealed_password: Some(Some(vec![5])), ..CameraChange::default() };
+    store.update_camera(ours, camera.id, again).await.unwrap();
+    let kept = store.camera(ours, camera.id).await.unwrap().unwrap();
+    assert_eq!((kept.sealed_as.as_str(), kept.tiers[0].profile.as_str()), ("", "P1"));
 }

@@ -4,14 +4,14 @@ use axum::{
 };
 use serde::Deserialize;
 use serde_json::json;
-use sluice_hub_store::{Camera, CameraChange, StoreError};
+use sluice_hub_store::{Camera, CameraChange, OnvifSource, StoreError};
 
 use super::{
     Body, CameraNow, PinsNow, Problem, Right, ToSchema, Who, audit, create, known, pins, registry_changed,
     shown,
     source::{self, Source},
 };
-use crate::{state::ApiState, validate::Faults};
+use crate::{routes::discoveries::place_of, state::ApiState, validate::Faults};
 
 /// What to change about a camera; what is absent stays.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -21,9 +21,13 @@ pub(crate) struct ChangeCamera {
     site_id: Option<String>,
     /// A device, or `node`.
     via: Option<String>,
-    /// Replaces addresses and user name; a password that is absent stays, unless who pulls it changes.
+    /// Replaces addresses and user name; a password that is absent stays, unless who pulls it changes. Type `onvif` for
+    /// a camera that is one: its streams stay, and an address that is absent stays too.
     source: Option<Source>,
+    /// `all`, `sub`, `main`, `none`, or `site`: what its site says.
     warm: Option<String>,
+    /// The most sessions to hold of it at once, 1 to 64; 0 to learn it.
+    session_budget: Option<u32>,
     linger_s: Option<f64>,
     enabled: Option<bool>,
     pins: Option<PinsNow>,
@@ -64,6 +68,7 @@ async fn checked(state: &ApiState, before: &Camera, asked: ChangeCamera) -> Resu
         site: asked.site_id.as_deref().and_then(|text| faults.id("site_id", text)),
         warm: create::warm(asked.warm.as_deref(), &mut faults),
         linger: create::linger(asked.linger_s, &mut faults),
+        session_budget: asked.session_budget,
         enabled: asked.enabled,
         pins: asked.pins.as_ref().map(|asked| pins(asked, &mut faults)),
         ..CameraChange::default()
@@ -72,32 +77,61 @@ async fn checked(state: &ApiState, before: &Camera, asked: ChangeCamera) -> Resu
         Some(via) => create::via(via, &mut faults),
         None => Some(before.via),
     };
+    if asked.session_budget.is_some_and(|budget| budget > MOST_SESSIONS) {
+        faults.add("session_budget", "out-of-range", format!("0 to {MOST_SESSIONS} sessions"));
+    }
     let source = asked.source.map(|source| source::check(source, &mut faults));
+    let onvif = source.as_ref().map(|source| onvif(before, source, &mut faults));
     let place = (Some(change.site.unwrap_or(before.site)), via);
     let key = create::place(state, before.tenant, place, &mut faults).await?;
-    let tiers = source.as_ref().map_or(&before.tiers, |source| &source.tiers);
+    let given = source.as_ref().filter(|source| source.onvif.is_none());
+    let tiers = given.map_or(&before.tiers, |source| &source.tiers);
     let pinned = change.pins.as_ref().unwrap_or(&before.pins).tier;
     if pinned.is_some_and(|pinned| !tiers.iter().any(|tier| tier.tier == pinned)) {
         faults.add("pins.tier", "invalid", "the camera has no such tier");
     }
     faults.finish()?;
     change.via = asked.via.and(via);
-    if let Some(source) = source {
+    if let (Some(source), Some(onvif)) = (source, onvif) {
         let password = source.password.as_ref();
         let sealed =
             password.map(|password| source::sealed(key.as_deref(), before.id, password)).transpose()?;
+        let same_place = match (&onvif, &before.onvif) {
+            (Some(now), Some(then)) => place_of(&now.xaddr) == place_of(&then.xaddr),
+            (None, _) => hosts(&source.tiers) == hosts(&before.tiers),
+            (Some(_), None) => false,
+        };
         // Another address may be another machine: the old password goes there only if the caller gives it again.
         change.sealed_password = match sealed {
             Some(sealed) => Some(Some(sealed)),
-            None if hosts(&source.tiers) == hosts(&before.tiers) && source.username == before.username => {
-                None
-            }
+            None if same_place && source.username == before.username => None,
             None => Some(None),
         };
-        change.tiers = Some(source.tiers);
+        change.tiers = onvif.is_none().then_some(source.tiers);
+        change.onvif = Some(onvif);
         change.username = Some(source.username);
     }
     Ok(change)
+}
+
+/// The ONVIF side that the camera has from now on.
+fn onvif(before: &Camera, source: &source::Checked, faults: &mut Faults) -> Option<OnvifSource> {
+    let asked = source.onvif.as_ref()?;
+    let Some(now) = &before.onvif else {
+        let text = "the camera is plain RTSP; remove it and add it anew by its ONVIF address";
+        faults.add("source.type", "invalid", text);
+        return None;
+    };
+    if asked.channel.is_some_and(|channel| channel != now.channel) {
+        faults.add("source.channel", "invalid", "another channel is another camera");
+    }
+    let xaddr = match &asked.address {
+        Some(address) if place_of(address) == place_of(&now.xaddr) => now.xaddr.clone(),
+        Some(address) if address.contains("://") => address.clone(),
+        Some(address) => format!("http://{address}/onvif/device_service"),
+        None => now.xaddr.clone(),
+    };
+    Some(OnvifSource { xaddr, ..now.clone() })
 }
 
 fn hosts(tiers: &[sluice_hub_store::CameraTier]) -> Vec<String> {
@@ -118,3 +152,6 @@ fn sealed_elsewhere(error: StoreError) -> Problem {
     }
     error.into()
 }
+
+/// No camera serves half as many.
+const MOST_SESSIONS: u32 = 64;

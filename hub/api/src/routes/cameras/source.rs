@@ -9,19 +9,25 @@ use url::Url;
 use utoipa::ToSchema;
 
 use super::SourceTier;
-use crate::{problem::Problem, validate::Faults};
+use crate::{problem::Problem, routes::discoveries, validate::Faults};
 
-/// Where a camera's pictures come from: RTSP now. `onvif`, `http_file`, `http_audio`, `publish_srt`, `publish_rtmp`
-/// and `publish_whip` are reserved.
+/// Where a camera's pictures come from: RTSP, or ONVIF, where the device finds the streams itself. `http_file`,
+/// `http_audio`, `publish_srt`, `publish_rtmp` and `publish_whip` are reserved.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Source {
-    /// `rtsp`.
+    /// `rtsp` or `onvif`.
     #[serde(rename = "type")]
     pub(crate) kind: String,
-    /// One to three streams.
+    /// For `rtsp`: one to three streams.
     #[serde(default)]
     pub(crate) tiers: Vec<SourceTier>,
+    /// For `onvif`: `host`, `host:port` or the URL of its device service.
+    #[serde(default)]
+    pub(crate) address: Option<String>,
+    /// For `onvif`: which of its video sources, from 0, which is taken if absent.
+    #[serde(default)]
+    pub(crate) channel: Option<u32>,
     pub(crate) username: Option<String>,
     /// Sealed to the device or the node at once; never shown again.
     #[schema(value_type = Option<String>, format = Password)]
@@ -34,32 +40,44 @@ pub(crate) struct Checked {
     pub(crate) tiers: Vec<CameraTier>,
     pub(crate) username: Option<String>,
     pub(crate) password: Option<Secret<String>>,
+    /// Its ONVIF side, for a source of that type; it has no tiers of its own.
+    pub(crate) onvif: Option<OnvifAsked>,
+}
+
+/// An ONVIF camera as somebody names it.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(crate) struct OnvifAsked {
+    pub(crate) address: Option<String>,
+    pub(crate) channel: Option<u32>,
 }
 
 /// Reads a source. Credentials in its URLs are moved out of them; they must agree with each other and with those
 /// given apart.
 pub(crate) fn check(source: Source, faults: &mut Faults) -> Checked {
     match source.kind.as_str() {
-        "rtsp" => {}
+        "rtsp" => {
+            if source.address.is_some() || source.channel.is_some() {
+                faults.add("source.address", "invalid", "an address and a channel belong to an onvif source");
+            }
+        }
+        "onvif" => return check_onvif(source, faults),
         kind if RESERVED.contains(&kind) => {
             faults.add(
                 "source.type",
                 "source-type-unsupported",
-                format!("{kind} sources are not built yet; use rtsp"),
+                format!("{kind} sources are not built yet; use rtsp or onvif"),
             );
             return Checked::default();
         }
         _ => {
-            faults.add("source.type", "invalid", "the type of a source is rtsp");
+            faults.add("source.type", "invalid", "the type of a source is rtsp or onvif");
             return Checked::default();
         }
     }
     if !(1..=Tier::ALL.len()).contains(&source.tiers.len()) {
         faults.add("source.tiers", "out-of-range", "a camera has one to three tiers");
     }
-    let mut checked = Checked { tiers: Vec::new(), username: source.username, password: source.password };
-    checked.username = checked.username.filter(|name| !name.is_empty());
-    checked.password = checked.password.filter(|password| !password.expose().is_empty());
+    let mut checked = credentials(source.username, source.password);
     let mut seen = HashSet::new();
     for (at, given) in source.tiers.iter().enumerate() {
         let path = format!("source.tiers[{at}]");
@@ -67,13 +85,39 @@ pub(crate) fn check(source: Source, faults: &mut Faults) -> Checked {
         match tier {
             Ok(tier) if seen.insert(tier) => {
                 if let Some(url) = address(&given.url, &format!("{path}.url"), &mut checked, faults) {
-                    checked.tiers.push(CameraTier { tier, url });
+                    checked.tiers.push(CameraTier { tier, url, profile: String::new() });
                 }
             }
             Ok(_) => faults.add(format!("{path}.tier"), "duplicate", "each tier stands once"),
             Err(error) => faults.add(format!("{path}.tier"), "invalid", error.to_string()),
         }
     }
+    credentials_fit(&checked, faults);
+    checked
+}
+
+fn check_onvif(source: Source, faults: &mut Faults) -> Checked {
+    if !source.tiers.is_empty() {
+        faults.add("source.tiers", "invalid", "the streams of an onvif source are found by its device");
+    }
+    if let Some(address) = &source.address {
+        discoveries::address(address, "source.address", faults);
+    }
+    let onvif = Some(OnvifAsked { address: source.address, channel: source.channel });
+    let checked = Checked { onvif, ..credentials(source.username, source.password) };
+    credentials_fit(&checked, faults);
+    checked
+}
+
+fn credentials(username: Option<String>, password: Option<Secret<String>>) -> Checked {
+    Checked {
+        username: username.filter(|name| !name.is_empty()),
+        password: password.filter(|password| !password.expose().is_empty()),
+        ..Checked::default()
+    }
+}
+
+fn credentials_fit(checked: &Checked, faults: &mut Faults) {
     if checked.username.as_ref().is_some_and(|name| name.len() > MOST_CREDENTIAL) {
         faults.add("source.username", "too-long", "a user name has at most 255 bytes");
     }
@@ -83,7 +127,6 @@ pub(crate) fn check(source: Source, faults: &mut Faults) -> Checked {
     if checked.password.is_some() && checked.username.is_none() {
         faults.add("source.username", "missing", "a password needs a user name");
     }
-    checked
 }
 
 /// The address without credentials, which go where they belong.
@@ -173,8 +216,7 @@ pub(crate) fn sealed(
 }
 
 /// Kinds of sources that have a name and are not built.
-const RESERVED: [&str; 6] =
-    ["onvif", "http_file", "http_audio", "publish_srt", "publish_rtmp", "publish_whip"];
+const RESERVED: [&str; 5] = ["http_file", "http_audio", "publish_srt", "publish_rtmp", "publish_whip"];
 const MOST_CREDENTIAL: usize = 255;
 
 #[cfg(test)]
@@ -188,6 +230,8 @@ mod tests {
             tiers: tiers.collect(),
             username: username.map(str::to_owned),
             password: password.map(|text| Secret::new(text.to_owned())),
+            address: None,
+            channel: None,
         }
     }
 
@@ -239,7 +283,25 @@ mod tests {
 
     #[test]
     fn a_reserved_kind_says_that_it_is_not_built() {
-        let onvif = Source { kind: "onvif".into(), ..source(&[], None, None) };
-        assert_eq!(checked(onvif).unwrap_err(), [("source.type".to_owned(), "source-type-unsupported")]);
+        let file = Source { kind: "http_file".into(), ..source(&[], None, None) };
+        assert_eq!(checked(file).unwrap_err(), [("source.type".to_owned(), "source-type-unsupported")]);
+    }
+
+    #[test]
+    fn an_onvif_source_names_a_machine_and_no_streams() {
+        let onvif = |address: &str, urls: &[(&str, &str)]| Source {
+            kind: "onvif".into(),
+            address: Some(address.into()),
+            ..source(urls, Some("admin"), Some("secret"))
+        };
+        let good = checked(onvif("10.0.0.2:8080", &[])).unwrap();
+        assert_eq!(good.onvif.unwrap().address.as_deref(), Some("10.0.0.2:8080"));
+        assert_eq!((good.username.as_deref(), good.tiers.len()), (Some("admin"), 0));
+        let faults = checked(onvif("rtsp://10.0.0.2/", &[("main", "rtsp://10.0.0.2/")])).unwrap_err();
+        let expected = [("source.tiers".to_owned(), "invalid"), ("source.address".to_owned(), "invalid")];
+        assert_eq!(faults, expected);
+        let mut mixed = source(&[("main", "rtsp://10.0.0.2/")], None, None);
+        mixed.channel = Some(1);
+        assert_eq!(checked(mixed).unwrap_err(), [("source.address".to_owned(), "invalid")]);
     }
 }
