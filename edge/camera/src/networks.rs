@@ -1,0 +1,186 @@
+use std::{
+    fmt, io,
+    net::{IpAddr, Ipv4Addr},
+    str::FromStr,
+    sync::{Arc, PoisonError, RwLock},
+};
+
+/// The networks on which cameras may be asked. Nothing else is connected to, whatever a camera or a person names:
+/// a device behind a site's firewall must not become a way into other networks. Cheap to clone; all clones change.
+#[derive(Debug, Clone, Default)]
+pub struct Networks(Arc<RwLock<Vec<Range>>>);
+
+/// Addresses with the same beginning, such as `10.1.0.0/24`; a single address without a length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Range {
+    base: IpAddr,
+    prefix: u8,
+}
+
+/// The text names no range of addresses.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("an address range is written as 10.1.0.0/24")]
+pub struct NoRange;
+
+/// Where clouds tell instances their credentials; never a camera.
+const METADATA: IpAddr = IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254));
+
+impl Networks {
+    /// These ranges and no others.
+    #[must_use]
+    pub fn new(ranges: Vec<Range>) -> Self {
+        Self(Arc::new(RwLock::new(ranges)))
+    }
+
+    /// From now on these ranges: an interface came or went.
+    pub fn replace(&self, ranges: Vec<Range>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = ranges;
+    }
+
+    /// Every range.
+    #[must_use]
+    pub fn ranges(&self) -> Vec<Range> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether a camera at this address may be asked.
+    #[must_use]
+    pub fn allows(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        let unfit = address.is_unspecified() || address.is_multicast() || address == METADATA;
+        if unfit || address == IpAddr::V4(Ipv4Addr::BROADCAST) {
+            return false;
+        }
+        self.0.read().unwrap_or_else(PoisonError::into_inner).iter().any(|range| range.contains(address))
+    }
+
+    /// The subnets of this machine's interfaces; those of loopback only where `loopback` says so.
+    ///
+    /// # Errors
+    /// When the system does not tell its interfaces.
+    pub fn of_interfaces(loopback: bool) -> io::Result<Vec<Range>> {
+        let interfaces = if_addrs::get_if_addrs()?;
+        let wanted = interfaces.into_iter().filter(|interface| loopback || !interface.is_loopback());
+        Ok(wanted
+            .map(|interface| match interface.addr {
+                if_addrs::IfAddr::V4(v4) => Range::new(v4.ip.into(), v4.prefixlen),
+                if_addrs::IfAddr::V6(v6) => Range::new(v6.ip.into(), v6.prefixlen),
+            })
+            .collect())
+    }
+}
+
+impl Range {
+    /// The range of this prefix length around `address`; a length too long means that one address.
+    #[must_use]
+    pub fn new(address: IpAddr, prefix: u8) -> Self {
+        let address = address.to_canonical();
+        let prefix = prefix.min(bits(address));
+        Self { base: masked(address, prefix), prefix }
+    }
+
+    /// Whether the address is in it.
+    #[must_use]
+    pub fn contains(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        address.is_ipv4() == self.base.is_ipv4() && masked(address, self.prefix) == self.base
+    }
+
+    /// Its first address.
+    #[must_use]
+    pub const fn base(&self) -> IpAddr {
+        self.base
+    }
+
+    /// How many bits all its addresses share.
+    #[must_use]
+    pub const fn prefix(&self) -> u8 {
+        self.prefix
+    }
+}
+
+impl FromStr for Range {
+    type Err = NoRange;
+
+    fn from_str(text: &str) -> Result<Self, NoRange> {
+        let (address, prefix) = match text.trim().split_once('/') {
+            Some((address, prefix)) => (address, Some(prefix)),
+            None => (text.trim(), None),
+        };
+        let address: IpAddr = address.parse().map_err(|_| NoRange)?;
+        let most = bits(address.to_canonical());
+        let prefix = prefix.map_or(Ok(most), str::parse).map_err(|_| NoRange)?;
+        if prefix > most { Err(NoRange) } else { Ok(Self::new(address, prefix)) }
+    }
+}
+
+impl fmt::Display for Range {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.base, self.prefix)
+    }
+}
+
+const fn bits(address: IpAddr) -> u8 {
+    if address.is_ipv4() { 32 } else { 128 }
+}
+
+fn masked(address: IpAddr, prefix: u8) -> IpAddr {
+    match address {
+        IpAddr::V4(v4) => {
+            let mask = u32::MAX.checked_shl(32 - u32::from(prefix)).unwrap_or(0);
+            IpAddr::V4((v4.to_bits() & mask).into())
+        }
+        IpAddr::V6(v6) => {
+            let mask = u128::MAX.checked_shl(128 - u32::from(prefix)).unwrap_or(0);
+            IpAddr::V6((v6.to_bits() & mask).into())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn only_addresses_of_the_sites_networks_are_allowed() {
+        let networks = Networks::new(vec!["10.1.2.3/24".parse().unwrap(), "fd00::/64".parse().unwrap()]);
+        for good in ["10.1.2.1", "10.1.2.255", "::ffff:10.1.2.9", "fd00::7"] {
+            assert!(networks.allows(ip(good)), "{good}");
+        }
+        for bad in ["10.1.3.1", "127.0.0.1", "fd01::1", "8.8.8.8", "::1", "::ffff:8.8.8.8"] {
+            assert!(!networks.allows(ip(bad)), "{bad}");
+        }
+        networks.replace(vec!["8.0.0.0/8".parse().unwrap()]);
+        assert!(networks.allows(ip("8.8.8.8")) && !networks.allows(ip("10.1.2.1")));
+    }
+
+    #[test]
+    fn what_is_never_a_camera_is_never_allowed() {
+        let networks = Networks::new(vec!["0.0.0.0/0".parse().unwrap(), "::/0".parse().unwrap()]);
+        for bad in ["0.0.0.0", "255.255.255.255", "224.0.0.1", "169.254.169.254", "::", "ff02::1"] {
+            assert!(!networks.allows(ip(bad)), "{bad}");
+        }
+        assert!(networks.allows(ip("169.254.17.9")), "a camera without DHCP");
+        assert!(!Networks::default().allows(ip("10.0.0.1")), "nothing is allowed before it is told");
+    }
+
+    #[test]
+    fn ranges_are_read_as_people_write_them() {
+        assert_eq!("10.1.0.77/24".parse::<Range>().unwrap().to_string(), "10.1.0.0/24");
+        assert_eq!(" 10.1.0.77 ".parse::<Range>().unwrap().to_string(), "10.1.0.77/32");
+        for bad in ["", "10.1.0.0/33", "10.1.0/24", "10.1.0.0/", "camera", "10.1.0.0/-1"] {
+            assert_eq!(bad.parse::<Range>(), Err(NoRange), "{bad}");
+        }
+    }
+
+    #[test]
+    fn loopback_is_a_network_of_this_machine_only_on_request() {
+        let with = Networks::new(Networks::of_interfaces(true).unwrap());
+        let without = Networks::new(Networks::of_interfaces(false).unwrap());
+        assert!(with.allows(ip("127.0.0.9")) && !without.allows(ip("127.0.0.9")));
+    }
+}
