@@ -193,3 +193,37 @@ test("whatever happens in whatever order, orders pair up: never two connections,
     assert.equal(script.machine.state.kind, "idle");
   }
 });
+
+const tierOf = ({ machine: { state } }: Script): string | undefined => ("session" in state ? state.session.tier : undefined);
+const tier = (name: string): PlayerInput => ({ kind: "tier-changed", sessionId: "ses_1", tier: name, why: [{ code: "tier-by-tile", text: "it fills the tile" }] });
+
+test("by WebRTC a session is shown in another tier without anything to be done", () => {
+  const script = new Script().playing();
+  assert.deepEqual(script.at(200, tier("main")), []);
+  const { state } = script.machine;
+  assert.ok(state.kind === "playing" && state.session.tier === "main");
+  assert.deepEqual(state.session.why.map(({ code }) => code), ["tier-by-tile"]);
+  script.at(300, { kind: "tier-changed", sessionId: "another", tier: "third", why: [] });
+  assert.equal(tierOf(script), "main");
+});
+
+test("a session that rests is renewed in the tier it was told meanwhile", () => {
+  const script = new Script().playing();
+  script.at(1_000, { kind: "transport-down", reason: gone, after: "again" });
+  script.at(1_100, tier("main"));
+  const [order] = script.wake();
+  assert.ok(order?.kind === "renew-session" && order.session.tier === "main");
+});
+
+test("by HLS a session keeps its tier until the player has moved to the new address", () => {
+  const script = new Script();
+  const hls = { ...session, protocol: "ll-hls", why: [{ code: "tier-smallest", text: "" }, { code: "udp-blocked", text: "" }] };
+  script.at(0, { kind: "play-wanted" });
+  script.at(20, { kind: "session-granted", ticket: 1, session: hls }, { kind: "transport-up" }, { kind: "frame-shown" });
+  assert.deepEqual(kinds(script.at(200, tier("main"))), ["move-session"]);
+  assert.equal(tierOf(script), "sub");
+  script.at(900, { kind: "session-moved", session: { ...hls, tier: "main", url: "https://hub/other", why: [] } });
+  const { state } = script.machine;
+  assert.ok(state.kind === "playing" && state.session.tier === "main" && state.session.url === "https://hub/other");
+  assert.deepEqual(state.session.why.map(({ code }) => code), ["udp-blocked", "tier-by-tile"]);
+});

@@ -66,3 +66,10 @@ export function audible(codec: string): Audible {
   if (/pcm[ua]|g\.?711|[ua]law/i.test(codec)) return { webrtc: true, hls: true };
   return { webrtc: false, hls: /mp4a|aac|latm|mpeg4-generic/i.test(codec) };
 }
+
+/** Whether a new session would carry this codec of sound, which the present one does not. */
+export function needsAnother(session: { readonly protocol: string }, codec: string | undefined, wish: string): boolean {
+  if (codec === undefined || session.protocol !== "webrtc" || wish !== "auto") return false;
+  const { webrtc, hls } = audible(codec);
+  return hls && !webrtc;
+}

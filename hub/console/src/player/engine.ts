@@ -66,6 +66,8 @@ export interface Connection {
    * Ends the connection, and the session with it unless `quietly`. The last picture stays in the element until `letGo`.
    */
   close(quietly: boolean): void;
+  /** Lets the picture stand while another connection catches up with it, or go on. */
+  hold?(held: boolean): void;
   /** Takes this connection's media out of the element. */
   letGo(): void;
 }

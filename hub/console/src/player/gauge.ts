@@ -15,7 +15,8 @@ export interface GaugeOptions {
   readonly video: HTMLVideoElement;
   readonly connection: Connection;
   readonly clock: ServerClock;
-  readonly lateAboveMs: number;
+  /** 2,000 if absent. */
+  readonly lateAboveMs: number | undefined;
   readonly freshness: Signal<Freshness>;
   readonly stats: Signal<PlayerStats | undefined>;
   /** A new picture is on the screen, or would be if the page were. */
@@ -24,6 +25,7 @@ export interface GaugeOptions {
   readonly alive: () => void;
 }
 
+const LATE_ABOVE_MS = 2_000;
 /** The age is told this often, ms. */
 const JUDGE_EVERY_MS = 200;
 const STATS_EVERY_MS = 1_000;
@@ -52,9 +54,16 @@ export class Gauge {
     return this.#pictureAt;
   }
 
-  close(): void {
+  /** What marks the newest picture. */
+  get mark(): number | undefined {
+    return this.#mark;
+  }
+
+  /** Ends; what it told last is told on if another gauge takes over at once. */
+  close(takenOver = false): void {
     this.#closed = true;
     this.#tickers.forEach(clearInterval);
+    if (takenOver) return;
     this.#options.stats.set(undefined);
     this.#options.freshness.set({ kind: "unknown" });
   }
@@ -90,7 +99,7 @@ export class Gauge {
       anchor: connection.stamp(),
       rtp: this.#mark,
       pictureAt: this.#pictureAt,
-      lateAboveMs,
+      lateAboveMs: lateAboveMs ?? LATE_ABOVE_MS,
     }));
   }
 

@@ -1,8 +1,10 @@
 import type HlsType from "hls.js";
 import type { ErrorData } from "hls.js";
+import { Ahead } from "./ahead.ts";
 import { mediaSource } from "./codecs.ts";
 import type { Connection, Decoded, End, Line, Stamp } from "./engine.ts";
 import { hlsSettings } from "./hls_settings.ts";
+import type { Move as MoveType } from "./move.ts";
 import { Pace } from "./pace.ts";
 import { problemIn } from "./problem.ts";
 import type { Reason } from "./session.ts";
@@ -38,6 +40,11 @@ export function loadHls(): Promise<typeof HlsType> {
   return library;
 }
 
+/** Fetches what goes over from one HLS address to another. */
+export async function loadMove(): Promise<typeof MoveType> {
+  return (await import("./hls_library.ts")).Move;
+}
+
 /** Where HLS can be played, by hls.js or by the browser itself. */
 export function hlsPlays(): boolean {
   return mediaSource() !== undefined || document.createElement("video").canPlayType("application/vnd.apple.mpegurl") !== "";
@@ -58,6 +65,7 @@ export class HlsConnection implements Connection {
   #reopenedAt = -Infinity;
   #recoveredAt = -Infinity;
   #jumpedAt = performance.now();
+  #held = false;
   #seen: { readonly frames: number; readonly at: number } | undefined;
   readonly #pace = new Pace();
   readonly #tickers: readonly ReturnType<typeof setInterval>[];
@@ -103,6 +111,11 @@ export class HlsConnection implements Connection {
     this.#end(!quietly);
   }
 
+  hold(held: boolean): void {
+    this.#held = held;
+    this.#line.video.playbackRate = held ? 0 : 1;
+  }
+
   letGo(): void {
     this.#line.video.playbackRate = 1;
     this.#hls?.destroy();
@@ -124,10 +137,16 @@ export class HlsConnection implements Connection {
   #start(Hls: typeof HlsType): void {
     if (this.#closed) return;
     const { Events } = Hls;
-    const hls = new Hls(hlsSettings(this.#line.session.protocol === "ll-hls"));
+    const lowLatency = this.#line.session.protocol === "ll-hls";
+    const ahead = new Ahead();
+    const fLoader = lowLatency ? ahead.loader(Hls) : undefined;
+    const hls = new Hls({ ...hlsSettings(lowLatency), ...(fLoader && { fLoader }) });
     this.#hls = hls;
     hls.on(Events.MANIFEST_LOADED, (_event, { levels }) => { this.#open(hls, levels[0]?.url); });
-    hls.on(Events.LEVEL_LOADED, () => { this.#answered(false); });
+    hls.on(Events.LEVEL_LOADED, (_event, { details }) => {
+      ahead.playlist(details);
+      this.#answered(false);
+    });
     hls.on(Events.FRAG_BUFFERED, () => { this.#answered(true); });
     hls.on(Events.ERROR, (_event, data) => { this.#failed(Hls, data); });
     hls.loadSource(this.#address());
@@ -173,6 +192,7 @@ export class HlsConnection implements Connection {
 
   /** Runs after the live edge, or jumps: a tab that slept is further behind than running would make good. */
   #keepNear(): void {
+    if (this.#held) return;
     const hls = this.#hls;
     const target = hls?.liveSyncPosition ?? null;
     const { video } = this.#line;

@@ -2,6 +2,7 @@ import type { Beacon, Granted, Play, PlayViewer, Problem as ApiProblem, SessionI
 import { browserCodecs } from "./codecs.ts";
 import { httpTo, NetworkMemory } from "./network.ts";
 import type { PlaySession, Reason } from "./session.ts";
+import type { Showing } from "./showing.ts";
 import type { Grant, Need, PlaySource } from "./source.ts";
 
 /** How to speak to a hub. */
@@ -36,6 +37,8 @@ interface Waiting {
 
 const MOST_CAMERAS_A_CALL = 100;
 const CALL_LIMIT_MS = 10_000;
+/** Tiles that change in one instant, as when a wall is laid out anew, are told in one call, ms. */
+const GATHERED_MS = 20;
 /** Tokens open for 60 s after the grant; this leaves room for their way to the node. In ms. */
 const FRESH_FOR_MS = 50_000;
 
@@ -47,6 +50,7 @@ export class HubSessions {
   readonly #options: HubOptions;
   readonly #network: NetworkMemory;
   #waiting: Waiting[] = [];
+  #showings = new Map<string, Showing>();
   #renewing: { readonly session: PlaySession; readonly need: Need; readonly answer: (grant: Grant) => void }[] = [];
 
   constructor(options: HubOptions) {
@@ -69,12 +73,24 @@ export class HubSessions {
         const body: Beacon = { startup_time_ms: Math.round(measure.startupMs), latency_ms: Math.round(measure.latencyMs) };
         this.#send(`/sessions/${session.id}/qoe`, body);
       },
+      shown: (session, showing) => {
+        if (this.#showings.size === 0) setTimeout(() => { this.#tellShowings(); }, GATHERED_MS);
+        this.#showings.set(session.id, showing);
+      },
       release: (session) => {
         this.#send("/sessions/close", { session_ids: [session.id] });
       },
       learned: (webrtc) => { this.#network[webrtc](performance.now()); },
       whenBlocked: (watcher) => this.#network.whenBlocked(watcher),
     };
+  }
+
+  #tellShowings(): void {
+    const sessions = [...this.#showings].map(([id, { width, height, focus, zoom }]) => ({ id, tile: { width, height }, focus, zoom }));
+    this.#showings.clear();
+    for (let at = 0; at < sessions.length; at += MOST_CAMERAS_A_CALL) {
+      this.#send("/sessions", { sessions: sessions.slice(at, at + MOST_CAMERAS_A_CALL) }, "PATCH");
+    }
   }
 
   async #play(): Promise<void> {
@@ -140,9 +156,9 @@ export class HubSessions {
   }
 
   /** Tells the hub something that needs no answer, even while the page is being left. */
-  #send(path: string, body: unknown): void {
+  #send(path: string, body: unknown, method = "POST"): void {
     void fetch(this.#url(path), {
-      method: "POST",
+      method,
       headers: { "content-type": "application/json", ...this.#options.headers() },
       body: JSON.stringify(body),
       credentials: "same-origin",

@@ -1,51 +1,10 @@
 import { waitMs } from "./backoff.ts";
 import type { After } from "./engine.ts";
 import { Detours } from "./fallback.ts";
+import type { PlayerInput, PlayerOutput, PlayerState } from "./machine_types.ts";
 import type { PlaySession, Reason } from "./session.ts";
 
-/** Where a player stands. Instants are ms by the page's monotonic clock. */
-export type PlayerState =
-  | { readonly kind: "idle" }
-  /** The hub was asked for a session (`renew`: the old one is asked to live on). */
-  | { readonly kind: "asking"; readonly ticket: number; readonly since: number; readonly attempt: number; readonly renew?: PlaySession }
-  | { readonly kind: "connecting"; readonly session: PlaySession; readonly since: number; readonly attempt: number }
-  /** Connected, and not one picture yet. */
-  | { readonly kind: "awaiting"; readonly session: PlaySession; readonly since: number; readonly lifeAt: number; readonly attempt: number; readonly until: number }
-  | { readonly kind: "playing"; readonly session: PlaySession; readonly since: number; readonly frameAt: number; readonly lifeAt: number; readonly attempt: number }
-  /** Pictures stopped, but the node at the other end is there: the session stays. */
-  | { readonly kind: "stalled"; readonly session: PlaySession; readonly since: number; readonly lifeAt: number; readonly attempt: number; readonly until: number }
-  /** Tries again by itself at `retryAt`. */
-  | { readonly kind: "resting"; readonly retryAt: number; readonly since: number; readonly reason: Reason; readonly attempt: number; readonly renew?: PlaySession }
-  /** Trying again would not help until something changes. */
-  | { readonly kind: "refused"; readonly since: number; readonly reason: Reason };
-
-/** What happened. `ticket` ties an answer to its question; late answers to old questions are ignored. */
-export type PlayerInput =
-  | { readonly kind: "play-wanted" }
-  | { readonly kind: "stop-wanted" }
-  /** Another protocol is wished, or sound that this session cannot carry: a new session is needed. */
-  | { readonly kind: "wish-changed" }
-  /** Something that stood in the way may be gone (the camera or the hub is back). */
-  | { readonly kind: "hope-given" }
-  | { readonly kind: "session-granted"; readonly ticket: number; readonly session: PlaySession }
-  | { readonly kind: "session-refused"; readonly ticket: number; readonly reason: Reason; readonly final: boolean }
-  | { readonly kind: "session-ended"; readonly ticket: number }
-  /** Somebody with the right to it ended this session: no new one is asked for. */
-  | { readonly kind: "session-revoked"; readonly sessionId: string; readonly reason: Reason }
-  | { readonly kind: "transport-up" }
-  | { readonly kind: "transport-down"; readonly reason: Reason; readonly after: After }
-  | { readonly kind: "frame-shown" }
-  | { readonly kind: "life-seen" }
-  | { readonly kind: "woke" };
-
-/** What the shell must do. */
-export type PlayerOutput =
-  | { readonly kind: "ask-session"; readonly ticket: number }
-  | { readonly kind: "renew-session"; readonly ticket: number; readonly session: PlaySession }
-  | { readonly kind: "connect"; readonly session: PlaySession }
-  /** `quietly`: the session goes on another way, so the node must not be told of an end. */
-  | { readonly kind: "disconnect"; readonly quietly: boolean }
-  | { readonly kind: "release-session"; readonly session: PlaySession };
+export type { PlayerInput, PlayerOutput, PlayerState };
 
 /** A node that is there answers well within this, ICE and DTLS included. */
 const CONNECT_LIMIT_MS = 8_000;
@@ -144,6 +103,12 @@ export class PlayerMachine {
       case "transport-down":
         this.#transport(now, input);
         break;
+      case "tier-changed":
+        this.#retiered(input);
+        break;
+      case "session-moved":
+        this.#moved(input.session);
+        break;
       case "frame-shown":
         this.#frame(now);
         break;
@@ -215,6 +180,25 @@ export class PlayerMachine {
     if (held(state)?.id !== sessionId) return;
     if (connected(state)) this.#orders.push({ kind: "disconnect", quietly: false });
     this.#state = { kind: "refused", since: now, reason };
+  }
+
+  #retiered({ sessionId, tier, why }: Extract<PlayerInput, { kind: "tier-changed" }>): void {
+    const state = this.#state;
+    const session = held(state);
+    if (session?.id !== sessionId) return;
+    // A node moves whoever plays by WebRTC; by HLS the player goes itself, and is there when it has moved.
+    const goes = connected(state) && session.protocol !== "webrtc" && tier !== session.tier;
+    if (goes) this.#orders.push({ kind: "move-session", session });
+    const told = why.length > 0 ? [...session.why.filter(({ code }) => !code.startsWith("tier-")), ...why] : session.why;
+    const next: PlaySession = { ...session, tier: goes ? session.tier : tier, why: told };
+    if (connected(state)) this.#state = { ...state, session: next };
+    else if (state.kind === "asking" || state.kind === "resting") this.#state = { ...state, renew: next };
+  }
+
+  #moved(session: PlaySession): void {
+    const state = this.#state;
+    if (!connected(state) || state.session.id !== session.id) return;
+    this.#state = { ...state, session: { ...session, why: state.session.why } };
   }
 
   #transport(now: number, input: Extract<PlayerInput, { kind: "transport-up" | "transport-down" }>): void {

@@ -1,37 +1,24 @@
-import type { ServerClock } from "./clock.ts";
-import { audible, mediaSource } from "./codecs.ts";
-import type { Connection, EngineEvents, Line } from "./engine.ts";
+import { mediaSource, needsAnother } from "./codecs.ts";
+import type { Connection, EngineEvents } from "./engine.ts";
+import { open } from "./engines.ts";
 import type { Freshness } from "./freshness.ts";
 import { Gauge, type PlayerStats } from "./gauge.ts";
-import { HlsConnection, loadHls } from "./hls.ts";
+import { loadHls, loadMove } from "./hls.ts";
 import { PlayerMachine, type PlayerInput, type PlayerOutput, type PlayerState } from "./machine.ts";
-import { NativeHlsConnection } from "./native_hls.ts";
+import type { Move } from "./move.ts";
 import type { PlaySession, Reason } from "./session.ts";
+import { Teller, type Showing } from "./showing.ts";
 import { Signal, type Readable } from "./signal.ts";
-import type { Grant, Need, PlaySource, ProtocolWish } from "./source.ts";
-import { BLOCKED, WhepConnection, WhepStart } from "./whep.ts";
-
-/** What a player needs. */
-export interface PlayerOptions {
-  /** The element that shows the picture; the player sets what it plays and whether it is muted, nothing else. */
-  readonly video: HTMLVideoElement;
-  readonly source: PlaySource;
-  /** The hub's clock, kept by `keepClock`; one serves all players of a page. */
-  readonly clock: ServerClock;
-  /** Above this age a picture is late, ms: 2,000 for interactive views. */
-  readonly lateAboveMs?: number;
-  /** By which protocol to play; `auto` if absent. */
-  readonly protocol?: ProtocolWish;
-  /** The codec of a tier's sound as cameras' answers name it, where it is known. */
-  readonly audioCodec?: (tier: string) => string | undefined;
-}
-
-const LATE_ABOVE_MS = 2_000;
+import type { PlayerOptions } from "./player_options.ts";
+import { toInput, type Grant, type Need, type ProtocolWish } from "./source.ts";
+import { StartReport } from "./start_report.ts";
+import { BLOCKED, WhepStart } from "./whep.ts";
 
 /**
  * Plays one camera into one video element: asks for a session, connects, tells how old the picture is, and starts again
  * by itself when it breaks, by another protocol where this one does not get through.
- * Signals out: `state`, `freshness`, `stats`, `sounding`. In: `play`, `stop`, `hope`, `insist`, `sound`, `close`.
+ * Signals out: `state`, `freshness`, `stats`, `sounding`. In: `play`, `stop`, `hope`, `insist`, `sound`, `show`,
+ * `revoked`, `retiered`, `close`.
  */
 export class Player {
   readonly #options: PlayerOptions;
@@ -41,6 +28,9 @@ export class Player {
   readonly #stats = new Signal<PlayerStats | undefined>(undefined);
   readonly #sounding = new Signal(false);
   readonly #life = new AbortController();
+  readonly #teller: Teller;
+  #video: HTMLVideoElement;
+  #move: Move | undefined;
   #need: Need;
   #connection: Connection | undefined;
   /** Begun for the session that is being asked for. */
@@ -52,21 +42,27 @@ export class Player {
   /** Whether it was the sound alone that called for the protocol it is played by. */
   #moved = false;
   #resumeOnShow = false;
-  #askedAt = 0;
-  #startupMs: number | undefined;
-  #reported = false;
+  readonly #start: StartReport;
 
   constructor(options: PlayerOptions) {
     this.#options = options;
+    this.#video = options.video;
+    this.#start = new StartReport(options.source);
+    this.#teller = new Teller((session, showing) => { options.source.shown?.(session, showing); });
     this.#need = { protocol: options.protocol ?? "auto", audio: false };
     const { signal } = this.#life;
     window.addEventListener("pagehide", () => { this.#pageHidden(); }, { signal });
     window.addEventListener("pageshow", () => { if (this.#resumeOnShow) this.play(); }, { signal });
     // The element may be paused from outside (another tab took the sound focus, a media key): a wall has no pause.
-    options.video.addEventListener("pause", () => { this.#keepRunning(); }, { signal });
-    this.#freshness.subscribe(() => { this.#reportStart(); });
+    this.#keepUnpaused(options.video);
+    this.#freshness.subscribe((freshness) => { this.#start.tell(this.#machine.state, freshness); });
     const unwatch = options.source.whenBlocked?.(() => { this.#doubt(); });
     if (unwatch) signal.addEventListener("abort", unwatch);
+  }
+
+  /** The element that shows the picture. */
+  get video(): HTMLVideoElement {
+    return this.#video;
   }
 
   get state(): Readable<PlayerState> {
@@ -123,11 +119,12 @@ export class Player {
    */
   sound(on: boolean): void {
     if (on === this.#sounding.get()) return;
-    this.#options.video.muted = !on;
+    this.#video.muted = !on;
     this.#sounding.set(on);
     this.#need = { ...this.#need, audio: on };
     const state = this.#machine.state;
-    const move = on ? "session" in state && this.#needsAnother(state.session) : this.#moved;
+    const codec = "session" in state ? this.#options.audioCodec?.(state.session.tier) : undefined;
+    const move = on ? "session" in state && needsAnother(state.session, codec, this.#need.protocol) : this.#moved;
     this.#moved = on && move;
     if (move) this.#feed({ kind: "wish-changed" });
     else this.#connection?.sound(on);
@@ -138,18 +135,21 @@ export class Player {
     this.#feed({ kind: "session-revoked", sessionId, reason });
   }
 
+  /** Tells how the tile shows the picture; the tier follows, without a gap. */
+  show(showing: Partial<Showing>): void {
+    this.#teller.show(showing);
+    this.#settle();
+  }
+
+  /** Takes what the hub says of a session's tier (its event `session.tier`), if it is this one's. */
+  retiered(change: { readonly sessionId: string; readonly tier: string; readonly why: readonly Reason[] }): void {
+    this.#feed({ kind: "tier-changed", ...change });
+  }
+
   /** Ends playing for good and lets everything go. */
   close(): void {
     this.stop();
     this.#life.abort();
-  }
-
-  /** Whether a new session would carry sound that this one does not. */
-  #needsAnother({ protocol, tier }: PlaySession): boolean {
-    const codec = this.#options.audioCodec?.(tier);
-    if (codec === undefined || protocol !== "webrtc" || this.#need.protocol !== "auto") return false;
-    const { webrtc, hls } = audible(codec);
-    return hls && !webrtc;
   }
 
   /** Another player found that WebRTC does not get through: this one need not wait to find the same. */
@@ -171,23 +171,35 @@ export class Player {
     // A stopped tile shows nothing; a broken one keeps its last picture, which its owner shows as old.
     if (this.#machine.state.kind === "idle") this.#clear();
     this.#state.set(this.#machine.state);
+    this.#settle();
     clearTimeout(this.#timer);
     const due = this.#machine.deadline();
     if (due !== undefined) this.#timer = setTimeout(() => { this.#feed({ kind: "woke" }); }, Math.max(0, due - performance.now()) + 1);
   }
 
+  /** A session that is not up yet is told later: the hub moves only who plays. */
+  #settle(): void {
+    const state = this.#machine.state;
+    const up = state.kind === "awaiting" || state.kind === "playing" || state.kind === "stalled";
+    this.#teller.settle(up ? state.session : undefined);
+  }
+
   #obey(order: PlayerOutput): void {
     const { source } = this.#options;
     switch (order.kind) {
+      case "move-session":
+        void source.renew(order.session, this.#need).then((grant) => { if (grant.kind === "granted") void this.#moveTo(grant.session); });
+        break;
       case "ask-session":
-        this.#askedAt = performance.now();
+        this.#start.asked();
         // On its way while the hub decides; a failure is told when the script is needed.
         if (this.#need.protocol.endsWith("hls") && mediaSource()) void loadHls().catch(() => undefined);
         this.#begin();
+        this.#teller.asked();
         void source.open(this.#need).then((grant) => { this.#answered(order.ticket, grant); });
         break;
       case "renew-session":
-        this.#askedAt = performance.now();
+        this.#start.asked();
         this.#begin();
         void source.renew(order.session, this.#need).then((grant) => { this.#answered(order.ticket, grant); });
         break;
@@ -208,27 +220,30 @@ export class Player {
       this.#begun?.close();
       this.#begun = undefined;
     }
-    switch (grant.kind) {
-      case "granted":
-        this.#feed({ kind: "session-granted", ticket, session: grant.session });
-        break;
-      case "refused":
-        this.#feed({ kind: "session-refused", ticket, reason: grant.reason, final: grant.final });
-        break;
-      case "ended":
-        this.#feed({ kind: "session-ended", ticket });
-        break;
-    }
+    this.#feed(toInput(ticket, grant));
   }
 
   #connect(session: PlaySession): void {
-    const { video, source } = this.#options;
+    const begun = this.#begun;
+    this.#begun = undefined;
     const events: EngineEvents = {
+      ...this.#events(session),
       taking: () => {
         this.#shown?.letGo();
         this.#shown = connection;
       },
       shown: () => { this.#watch(connection); },
+    };
+    const connection = open({ session, video: this.#video, sound: this.#sounding.get(), events }, begun);
+    this.#connection = connection;
+  }
+
+  /** What the connection of a session brings about. */
+  #events(session: PlaySession): EngineEvents {
+    const { source } = this.#options;
+    return {
+      taking: () => undefined,
+      shown: () => undefined,
       up: () => {
         if (session.protocol === "webrtc") source.learned?.("reached");
         this.#feed({ kind: "transport-up" });
@@ -239,18 +254,53 @@ export class Player {
         if (end === BLOCKED) source.learned?.("blocked");
       },
     };
-    const begun = this.#begun;
-    this.#begun = undefined;
-    const connection = open({ session, video, sound: this.#sounding.get(), events }, begun);
-    this.#connection = connection;
   }
 
-  #watch(connection: Connection): void {
+  /** Goes over to a session's new address, as soon as its picture is as new as the one on the screen. */
+  async #moveTo(session: PlaySession): Promise<void> {
+    const { replaced } = this.#options;
+    const from = this.#connection;
+    const Move = await loadMove();
+    const state = this.#machine.state;
+    if (replaced === undefined || from === undefined || from !== this.#connection || state.kind !== "playing" || state.session.id !== session.id) return;
+    this.#move?.close();
+    this.#move = new Move({
+      video: this.#video,
+      open: (video, events) => open({ session, video, sound: this.#sounding.get(), events }, undefined),
+      events: this.#events(session),
+      shown: () => [from.stamp(), this.#gauge?.mark],
+      hold: (held) => { from.hold?.(held); },
+      ready: (connection, video) => {
+        this.#move = undefined;
+        this.#takeOver(connection, video);
+        this.#feed({ kind: "session-moved", session });
+        replaced(video);
+      },
+    });
+  }
+
+  #takeOver(connection: Connection, video: HTMLVideoElement): void {
+    const [before, old] = [this.#connection, this.#video];
+    [video.volume, video.muted] = [old.volume, old.muted];
+    [this.#connection, this.#shown, this.#video] = [connection, connection, video];
+    this.#keepUnpaused(video);
+    old.remove();
+    this.#watch(connection, true);
+    // Its seat at the node, not the session: that goes on here.
+    before?.close(false);
+    before?.letGo();
+  }
+
+  #keepUnpaused(video: HTMLVideoElement): void {
+    video.addEventListener("pause", () => { if (video === this.#video) this.#keepRunning(); }, { signal: this.#life.signal });
+  }
+
+  #watch(connection: Connection, takenOver = false): void {
     if (connection !== this.#connection) return;
-    const { video, clock, lateAboveMs } = this.#options;
-    this.#gauge?.close();
+    const { clock, lateAboveMs } = this.#options;
+    this.#gauge?.close(takenOver);
     this.#gauge = new Gauge({
-      video, connection, clock, lateAboveMs: lateAboveMs ?? LATE_ABOVE_MS, freshness: this.#freshness, stats: this.#stats,
+      video: this.#video, connection, clock, lateAboveMs, freshness: this.#freshness, stats: this.#stats,
       pictured: () => { this.#pictured(); },
       alive: () => { this.#feed({ kind: "life-seen" }); },
     });
@@ -258,12 +308,12 @@ export class Player {
   }
 
   #pictured(): void {
-    this.#startupMs ??= performance.now() - this.#askedAt;
+    this.#start.pictured();
     this.#feed({ kind: "frame-shown" });
   }
 
   #keepRunning(): void {
-    const { video } = this.#options;
+    const video = this.#video;
     if (this.#gauge === undefined) return;
     video.play().catch((error: unknown) => {
       // Unmuted without a click of late: the picture matters more.
@@ -274,23 +324,15 @@ export class Player {
     });
   }
 
-  /** Once per connection, as soon as the age of its pictures is known. */
-  #reportStart(): void {
-    const state = this.#machine.state;
-    const freshness = this.#freshness.get();
-    if (this.#reported || this.#startupMs === undefined || state.kind !== "playing" || freshness.kind !== "live") return;
-    this.#reported = true;
-    this.#options.source.measured(state.session, { startupMs: this.#startupMs, latencyMs: freshness.ageMs });
-  }
-
   /** The last picture stays in the element until the next one: the owner shows it as what it is, old. */
   #disconnect(quietly: boolean): void {
+    this.#move?.close();
+    this.#move = undefined;
     this.#gauge?.close();
     this.#gauge = undefined;
     this.#connection?.close(quietly);
     this.#connection = undefined;
-    this.#startupMs = undefined;
-    this.#reported = false;
+    this.#start.over();
   }
 
   /** What WebRTC takes to offer goes on beside the hub's decision, which may yet be another. */
@@ -305,11 +347,4 @@ export class Player {
     this.#shown?.letGo();
     this.#shown = undefined;
   }
-}
-
-/** The engine for a session. hls.js plays wherever there are media sources, for browsers' own HLS is seconds late. */
-function open(line: Line, begun: WhepStart | undefined): Connection {
-  if (line.session.protocol === "webrtc") return WhepConnection.of(line, begun);
-  begun?.close();
-  return mediaSource() ? new HlsConnection(line) : new NativeHlsConnection(line);
 }

@@ -7,6 +7,7 @@ import type { ProtocolWish } from "../player/source.ts";
 import { h, icon, iconButton, setIconButton, setText } from "../ui/dom.ts";
 import { t } from "../ui/language.ts";
 import { cameraReason, protocolName, tell, tellRoute, type Telling } from "../ui/words.ts";
+import { attachExtras } from "./tile_extras.ts";
 import { TileMenu } from "./tile_menu.ts";
 import { TileSound } from "./tile_sound.ts";
 
@@ -39,16 +40,20 @@ export class Tile {
     this.#app = app;
     this.#camera = camera;
     this.cameraId = camera.id;
-    const video = picture(camera, events);
+    const video = h("video", { playsinline: true, autoplay: true, tabindex: -1, "aria-label": t("tile.video", { name: camera.name }) });
+    video.muted = true;
+    answer(video, camera, events);
     this.#player = new Player({
       video,
+      replaced: (fresh) => { answer(fresh, camera, events); },
       source: app.sessions.source({ cameraId: camera.id, size: () => this.#size() }),
       clock: app.clock,
       audioCodec: (tier) => this.#camera.tiers.find((offered) => offered.tier === tier)?.audio_codec ?? undefined,
     });
-    this.#sound = new TileSound(app, this.#player, video, camera);
+    this.#sound = new TileSound(app, this.#player, camera);
     this.#parts = build(camera, video, this.#sound, events, (protocol) => { this.#player.insist(protocol); });
     this.element = this.#parts.root;
+    this.#ends.push(attachExtras(app, camera.id, this.element, this.#player));
     this.element.addEventListener("keydown", (event) => { this.key(event); });
     this.#ends.push(
       this.#player.state.subscribe(() => { this.#render(); }),
@@ -57,10 +62,17 @@ export class Tile {
       app.revoked.subscribe((revoked) => {
         if (revoked) this.#player.revoked(revoked.sessionId, { code: revoked.reason, text: "The session was ended" });
       }),
+      app.retiered.subscribe((change) => { if (change) this.#player.retiered(change); }),
       app.returns.subscribe(() => { if (this.#wanted) this.#player.hope(); }),
     );
     const ticker = setInterval(() => { this.#render(); }, TELL_EVERY_MS);
-    this.#ends.push(() => { clearInterval(ticker); });
+    // Laid out anew, on the whole screen, on another screen: whatever the reason, the hub chooses the tier by the size.
+    const sizes = new ResizeObserver(() => {
+      const size = this.#size();
+      if (size.width > 0) this.#player.show(size);
+    });
+    sizes.observe(this.element);
+    this.#ends.push(() => { clearInterval(ticker); }, () => { sizes.disconnect(); });
   }
 
   get live(): boolean {
@@ -78,6 +90,7 @@ export class Tile {
 
   enlarge(enlarged: boolean): void {
     this.#enlarged = enlarged;
+    this.#player.show({ focus: enlarged });
     this.#render();
   }
 
@@ -157,14 +170,12 @@ interface Parts {
   readonly enlarge: HTMLButtonElement;
 }
 
-function picture(camera: Camera, events: TileEvents): HTMLVideoElement {
-  const video = h("video", { playsinline: true, autoplay: true, tabindex: -1, "aria-label": t("tile.video", { name: camera.name }) });
-  video.muted = true;
+/** Lets the picture answer to the pointer. */
+function answer(video: HTMLVideoElement, camera: Camera, events: TileEvents): void {
   const dark = (): boolean => video.closest<HTMLElement>(".tile")?.dataset.player === "idle";
   // The whole dark picture plays when clicked; the button in the bar is for keyboards and for stopping.
   video.addEventListener("click", () => { if (dark()) events.playWanted(camera.id); });
   video.addEventListener("dblclick", () => { if (!dark()) events.enlargeToggled(camera.id); });
-  return video;
 }
 
 function build(camera: Camera, video: HTMLVideoElement, sound: TileSound, events: TileEvents, chosen: (protocol: ProtocolWish) => void): Parts {

@@ -37,7 +37,7 @@ export class TileSound {
   readonly #ends: readonly (() => void)[];
   #possible = false;
 
-  constructor(app: App, player: Player, video: HTMLVideoElement, camera: Camera) {
+  constructor(app: App, player: Player, camera: Camera) {
     this.#app = app;
     this.#player = player;
     this.#id = camera.id;
@@ -46,7 +46,7 @@ export class TileSound {
     this.slider.addEventListener("input", () => { app.volume.set(this.slider.valueAsNumber); });
     this.#ends = [
       app.volume.subscribe((volume) => {
-        video.volume = volume;
+        player.video.volume = volume;
         this.slider.value = String(volume);
       }),
       app.heard.subscribe((heard) => { if (heard !== camera.id) player.sound(false); }),

@@ -75,13 +75,12 @@ export class WallView implements View {
     this.#grid.style.setProperty("--columns", String(columns));
     const rest = cameras?.length === 0 || cameras === undefined ? [this.#notice(cameras)] : Array.from({ length: empty }, () => h("div", { class: "slot", "aria-hidden": "true" }));
     this.#grid.classList.toggle("bare", elements.length === 0);
-    // Moving a playing element in the tree would interrupt it, so only what changed is touched.
-    const present = [...this.#grid.children].filter((child) => child.classList.contains("tile"));
-    if (present.length !== elements.length || present.some((child, at) => child !== elements[at])) this.#grid.replaceChildren(...elements, ...rest);
-    else {
-      for (const child of [...this.#grid.children]) if (!child.classList.contains("tile")) child.remove();
-      this.#grid.append(...rest);
-    }
+    // Moving a playing element in the tree would interrupt it: new ones are put around those that are there.
+    for (const child of [...this.#grid.children]) if (!child.classList.contains("tile")) child.remove();
+    elements.forEach((element, at) => {
+      if (this.#grid.children[at] !== element) this.#grid.insertBefore(element, this.#grid.children[at] ?? null);
+    });
+    this.#grid.append(...rest);
     const count = pages(cameras?.length ?? 0, this.#layout);
     this.#pager.hidden = count < 2 || this.#enlarged !== undefined;
     setText(this.#pageText, t("wall.page", { page: this.#page + 1, pages: count }));
