@@ -1,13 +1,13 @@
-//! The ONVIF side of every camera of the registry: one unit for each physical device and account.
+//! The ONVIF side of every camera of the registry: one contact for each physical device and account.
 
 mod chatter;
+mod contact;
 mod dead_man;
 mod head;
 mod key_frames;
 mod listener;
 mod orders;
 mod registry;
-mod unit;
 mod watcher;
 
 use std::{
@@ -39,7 +39,7 @@ pub struct Known {
     pub encoders: BTreeMap<Tier, EncoderSettings>,
 }
 
-/// The handle of every unit, cheap to clone. Ends with the scope it was spawned in.
+/// The handle of every contact, cheap to clone. Ends with the scope it was spawned in.
 #[derive(Debug, Clone)]
 pub struct Cameras(Arc<Shared>);
 

@@ -29,7 +29,7 @@ use crate::{
     networks::Networks,
     onvif::{AskError, Asked, Change, Channel, Device, Notice, Onvif, PtzAnswer, Subscription},
     pins::Pins,
-    transport::{Http, HttpError, Line, Trouble},
+    transport::{Caller, Http, HttpError, Trouble},
 };
 use fault::told;
 use media::Told;
@@ -72,8 +72,8 @@ impl Connector {
     pub fn open(&self, xaddr: &Url, credentials: Option<Credentials>) -> Arc<dyn Onvif> {
         let secret = self.fingerprint(credentials.as_ref());
         Arc::new(Client {
-            stranger: Arc::new(Line::new(Arc::clone(&self.http), None, self.call)),
-            line: Arc::new(Line::new(Arc::clone(&self.http), credentials, self.call)),
+            stranger: Arc::new(Caller::new(Arc::clone(&self.http), None, self.call)),
+            caller: Arc::new(Caller::new(Arc::clone(&self.http), credentials, self.call)),
             xaddr: xaddr.clone(),
             key: Key::at(xaddr),
             secret,
@@ -102,9 +102,9 @@ impl Connector {
 /// One device, for one account.
 #[derive(Debug)]
 struct Client {
-    line: Arc<Line>,
+    caller: Arc<Caller>,
     /// For what cameras tell everybody: no account is shown for it.
-    stranger: Arc<Line>,
+    stranger: Arc<Caller>,
     xaddr: Url,
     key: Key,
     secret: Option<Fingerprint>,
@@ -153,7 +153,7 @@ impl Client {
                 Ok(answer)
             }
             Err(AskError::Refused { .. }) => {
-                self.line.http().metrics().refused.inc();
+                self.caller.http().metrics().refused.inc();
                 if self.secret.is_none() {
                     permit.refused(Refusal::Other);
                     return Err(AskError::NeedsCredentials);
@@ -175,8 +175,8 @@ impl Client {
     /// A client whose tokens are made on the camera's clock.
     async fn client(&self) -> Result<OnvifClient, AskError> {
         let offset_ms = self.offset(CLOCK_AGE).await?.unwrap_or(0);
-        let client = OnvifClient::new(self.xaddr.as_str()).with_transport(Arc::clone(&self.line) as Arc<_>);
-        Ok(match self.line.credentials() {
+        let client = OnvifClient::new(self.xaddr.as_str()).with_transport(Arc::clone(&self.caller) as Arc<_>);
+        Ok(match self.caller.credentials() {
             Some(secret) => client
                 .with_credentials(&secret.username, secret.password.expose())
                 .with_utc_offset(seconds(offset_ms)),

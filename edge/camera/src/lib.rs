@@ -3,9 +3,9 @@
 //! ```text
 //!            ┌ discovery, inventory: which there are
 //! Connector ─┤ understand: who a device is, its tiers              ┌ watcher   facts, encoder settings
-//!            └ Cameras: those of the registry ─ one unit a device ─┤ listener  events, by pull point
+//!            └ Cameras: those of the registry ─ one contact a device ─┤ listener  events, by pull point
 //!                                                                  └ head      PTZ, stopped when nobody does
-//! Onvif (our words) ─ client (oxvif) ─ Line (one account) ─ Http: networks, pins, deadlines, what may be read
+//! Onvif (our words) ─ client (oxvif) ─ Caller (one account) ─ Http: networks, pins, deadlines, what may be read
 //!                        └ Guardian: a permit for every question
 //! ```
 //!

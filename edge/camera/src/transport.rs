@@ -1,8 +1,8 @@
 //! HTTP to a camera, as a camera deserves: only to the site's networks, with a deadline, no more bytes than an answer
 //! has, certificates pinned on first use, and nothing believed that could harm who reads it.
 
+mod caller;
 mod challenge;
-mod line;
 mod screen;
 
 use std::{
@@ -27,8 +27,8 @@ use crate::{
     pins::{OTHER_CERTIFICATE, Pins},
 };
 
+pub(crate) use caller::{Caller, PULL_S};
 pub use challenge::{Challenge, DigestChallenge, Signed};
-pub(crate) use line::{Line, PULL_S};
 pub use screen::{Hostile, screen};
 
 /// Until a TCP connection stands; a camera on the same LAN answers in milliseconds.

@@ -7,8 +7,8 @@ use tokio::{
 };
 
 use super::{
+    contact::{Common, GOODBYE},
     dead_man::DeadMan,
-    unit::{Common, GOODBYE},
 };
 use crate::{
     CameraMetrics,

@@ -7,7 +7,7 @@ use tokio::{sync::watch, time::timeout};
 
 use super::{
     chatter::Chatter,
-    unit::{Common, GOODBYE, Served, Survey},
+    contact::{Common, GOODBYE, Served, Survey},
 };
 use crate::{
     CameraMetrics,

@@ -6,7 +6,7 @@ use sluice_ids::{CameraId, Tier};
 use sluice_wire::control::{Action, EncoderChange, Failure, FailureCode, Outcome, Poster, PtzCommand};
 use tokio::{sync::oneshot, time::timeout};
 
-use super::{Shared, head::MoveOrder, unit::Unit};
+use super::{Shared, contact::Contact, head::MoveOrder};
 use crate::onvif::{AskError, PtzAnswer};
 
 /// Longer than any single question takes; a device that is asked for its streams at the same time answers later.
@@ -14,19 +14,19 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Shared {
     pub(super) fn request_key_frame(self: &Arc<Self>, camera: CameraId, tier: Tier) -> bool {
-        let (unit, profile) = {
+        let (contact, profile) = {
             let mut registry = self.registry();
-            let Some(unit) = registry.unit(camera) else { return false };
-            let Some(profile) = unit.profile(camera, tier) else { return false };
+            let Some(contact) = registry.contact(camera) else { return false };
+            let Some(profile) = contact.profile(camera, tier) else { return false };
             let now = self.clock.now();
             if !registry.wishes(camera, tier).is_some_and(|wishes| wishes.wish(now)) {
                 return false;
             }
-            (unit, profile)
+            (contact, profile)
         };
         self.connector.metrics().key_frames_asked.inc();
-        let (shared, onvif) = (Arc::downgrade(self), Arc::clone(&unit.onvif));
-        unit.spawn_task("key frame", async move {
+        let (shared, onvif) = (Arc::downgrade(self), Arc::clone(&contact.onvif));
+        contact.spawn_task("key frame", async move {
             let answer = onvif.key_frame(&profile).await;
             let Some(shared) = shared.upgrade() else { return };
             let now = shared.clock.now();
@@ -61,23 +61,23 @@ impl Shared {
                 return failed(FailureCode::Invalid, "this is no order for a camera of the registry");
             }
         };
-        let unit = {
+        let contact = {
             let registry = self.registry();
             if registry.camera(camera).is_none() {
                 return failed(FailureCode::UnknownCamera, "the device does not know this camera");
             }
-            registry.unit(camera)
+            registry.contact(camera)
         };
-        let Some(unit) = unit else {
+        let Some(contact) = contact else {
             return failed(FailureCode::NotSupported, "the camera does not speak ONVIF");
         };
         let acted = async {
             match action {
-                Action::Ptz { command, .. } => ptz(&unit, camera, command).await,
+                Action::Ptz { command, .. } => ptz(&contact, camera, command).await,
                 Action::Configure { tier, change, dry_run, .. } => {
-                    configure(&unit, camera, *tier, change, *dry_run).await
+                    configure(&contact, camera, *tier, change, *dry_run).await
                 }
-                _ => self.poster(&unit, action, camera).await,
+                _ => self.poster(&contact, action, camera).await,
             }
         };
         match timeout(PATIENCE, acted).await {
@@ -87,24 +87,29 @@ impl Shared {
         }
     }
 
-    async fn poster(&self, unit: &Unit, action: &Action, camera: CameraId) -> Result<Outcome, AskError> {
+    async fn poster(
+        &self,
+        contact: &Contact,
+        action: &Action,
+        camera: CameraId,
+    ) -> Result<Outcome, AskError> {
         let wanted = match action {
-            Action::Poster { tier: Some(tier), .. } => unit.profile(camera, *tier),
-            _ => unit.profiles(camera).map(|(smallest, _)| smallest),
+            Action::Poster { tier: Some(tier), .. } => contact.profile(camera, *tier),
+            _ => contact.profiles(camera).map(|(smallest, _)| smallest),
         };
         let profile = wanted.ok_or(AskError::NoPicture)?;
-        let data = unit.onvif.snapshot(&profile).await?;
+        let data = contact.onvif.snapshot(&profile).await?;
         let content_type = "image/jpeg".to_owned();
         Ok(Outcome::Poster(Poster { content_type, captured_at: self.now_ms(), data }))
     }
 }
 
-async fn ptz(unit: &Unit, camera: CameraId, command: &PtzCommand) -> Result<Outcome, AskError> {
+async fn ptz(contact: &Contact, camera: CameraId, command: &PtzCommand) -> Result<Outcome, AskError> {
     // Every profile of a channel turns the same head.
-    let (_, profile) = unit.profiles(camera).ok_or(AskError::NotSupported)?;
+    let (_, profile) = contact.profiles(camera).ok_or(AskError::NotSupported)?;
     let (answer, answered) = oneshot::channel();
     let order = MoveOrder { profile, command: command.clone(), answer };
-    unit.moves.try_send(order).map_err(|_| AskError::HeldBack(sluice_guardian::Denied::Busy))?;
+    contact.moves.try_send(order).map_err(|_| AskError::HeldBack(sluice_guardian::Denied::Busy))?;
     let answered = answered.await.unwrap_or(Err(AskError::NotSupported))?;
     Ok(match answered {
         PtzAnswer::Done => Outcome::Done,
@@ -113,17 +118,17 @@ async fn ptz(unit: &Unit, camera: CameraId, command: &PtzCommand) -> Result<Outc
 }
 
 async fn configure(
-    unit: &Unit,
+    contact: &Contact,
     camera: CameraId,
     tier: Tier,
     change: &EncoderChange,
     dry_run: bool,
 ) -> Result<Outcome, AskError> {
-    let profile = unit.profile(camera, tier);
+    let profile = contact.profile(camera, tier);
     let profile = profile.ok_or_else(|| AskError::Invalid("the camera has no such stream".to_owned()))?;
-    let change = unit.onvif.configure(&profile, change, dry_run).await?;
+    let change = contact.onvif.configure(&profile, change, dry_run).await?;
     if !dry_run {
-        unit.look_again();
+        contact.look_again();
     }
     Ok(Outcome::Configured { before: change.before, after: change.after })
 }

@@ -1,4 +1,4 @@
-//! Which camera is served by which unit.
+//! Which camera is served by which contact.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -9,9 +9,10 @@ use url::Url;
 
 use super::{
     Known, Shared,
+    contact::{Contact, Served},
     key_frames::Wishes,
-    unit::{Served, Unit},
 };
+use crate::Credentials;
 
 /// A device and who asks it.
 type Place = (String, Option<Fingerprint>);
@@ -19,7 +20,7 @@ type Place = (String, Option<Fingerprint>);
 #[derive(Debug, Default)]
 pub(super) struct Registry {
     seats: BTreeMap<CameraId, Seat>,
-    units: BTreeMap<Place, Arc<Unit>>,
+    contacts: BTreeMap<Place, Arc<Contact>>,
     /// Where devices answer now, by key.
     moved: BTreeMap<String, Url>,
 }
@@ -27,7 +28,9 @@ pub(super) struct Registry {
 #[derive(Debug)]
 struct Seat {
     camera: DesiredCamera,
-    unit: Option<Arc<Unit>>,
+    /// Opened once: a seal costs a tenth of a millisecond, and a site has a thousand.
+    credentials: Option<Credentials>,
+    contact: Option<Arc<Contact>>,
     wishes: BTreeMap<Tier, Wishes>,
 }
 
@@ -37,14 +40,15 @@ const MAX_MOVED: usize = 2_000;
 impl Registry {
     /// Notes where a device answers. Whether a camera of the registry is meant and that is news.
     pub(super) fn moves(&mut self, key: &str, xaddr: &Url) -> bool {
-        if key.is_empty() || self.moved.get(key) == Some(xaddr) {
+        let full = !self.moved.contains_key(key) && self.moved.len() >= MAX_MOVED;
+        if key.is_empty() || full || self.moved.get(key) == Some(xaddr) {
             return false;
         }
-        if !self.moved.contains_key(key) && self.moved.len() >= MAX_MOVED {
-            return false;
-        }
+        let meant = |seat: &&Seat| seat.camera.onvif.as_ref().is_some_and(|onvif| onvif.key == key);
+        let seats = self.seats.values().filter(meant);
+        let news = seats.map(|seat| self.xaddr(&seat.camera)).any(|known| known.as_ref() != Some(xaddr));
         self.moved.insert(key.to_owned(), xaddr.clone());
-        self.seats.values().any(|seat| seat.camera.onvif.as_ref().is_some_and(|onvif| onvif.key == key))
+        news
     }
 
     pub(super) fn cameras(&self) -> Vec<DesiredCamera> {
@@ -56,8 +60,8 @@ impl Registry {
     }
 
     /// Who serves a camera; `None` for one without an ONVIF side.
-    pub(super) fn unit(&self, camera: CameraId) -> Option<Arc<Unit>> {
-        self.seats.get(&camera)?.unit.clone()
+    pub(super) fn contact(&self, camera: CameraId) -> Option<Arc<Contact>> {
+        self.seats.get(&camera)?.contact.clone()
     }
 
     pub(super) fn wishes(&mut self, camera: CameraId, tier: Tier) -> Option<&mut Wishes> {
@@ -98,56 +102,48 @@ impl Shared {
     pub(super) fn apply(self: &Arc<Self>, cameras: &[DesiredCamera]) {
         let ended = {
             let mut registry = self.registry();
-            let (mut seats, mut units) = (BTreeMap::new(), BTreeMap::<Place, Arc<Unit>>::new());
+            let (mut seats, mut contacts) = (BTreeMap::new(), BTreeMap::<Place, Arc<Contact>>::new());
             let mut served: BTreeMap<Place, Vec<Served>> = BTreeMap::new();
             for camera in cameras {
-                let unit = self.seat(&registry, camera, &mut units, &mut served);
-                let wishes =
-                    registry.seats.remove(&camera.camera_id).map(|seat| seat.wishes).unwrap_or_default();
-                seats.insert(camera.camera_id, Seat { camera: camera.clone(), unit, wishes });
+                let before = registry.seats.remove(&camera.camera_id);
+                let credentials = match &before {
+                    Some(seat) if is_sealed_alike(&seat.camera, camera) => seat.credentials.clone(),
+                    _ => (self.open)(camera),
+                };
+                let contact = registry.xaddr(camera).map(|xaddr| {
+                    let place = (xaddr.to_string(), self.connector.fingerprint(credentials.as_ref()));
+                    let running = contacts.get(&place).or_else(|| registry.contacts.get(&place)).cloned();
+                    let contact =
+                        running.unwrap_or_else(|| Contact::spawn(self, &xaddr, credentials.clone()));
+                    served.entry(place.clone()).or_default().push(Served::of(camera));
+                    contacts.insert(place, Arc::clone(&contact));
+                    contact
+                });
+                let wishes = before.map(|seat| seat.wishes).unwrap_or_default();
+                seats.insert(camera.camera_id, Seat { camera: camera.clone(), credentials, contact, wishes });
             }
             registry.seats = seats;
             self.note(&registry);
-            for (place, unit) in &units {
-                unit.serve(served.remove(place).unwrap_or_default());
+            for (place, contact) in &contacts {
+                contact.serve(served.remove(place).unwrap_or_default());
             }
-            std::mem::replace(&mut registry.units, units)
+            std::mem::replace(&mut registry.contacts, contacts)
         };
         let registry = self.registry();
-        for (place, unit) in ended {
-            if !registry.units.contains_key(&place) {
-                unit.end();
+        for (place, contact) in ended {
+            if !registry.contacts.contains_key(&place) {
+                contact.end();
             }
         }
-    }
-
-    /// The unit of a camera: one that runs already wherever possible.
-    fn seat(
-        self: &Arc<Self>,
-        registry: &Registry,
-        camera: &DesiredCamera,
-        units: &mut BTreeMap<Place, Arc<Unit>>,
-        served: &mut BTreeMap<Place, Vec<Served>>,
-    ) -> Option<Arc<Unit>> {
-        let xaddr = registry.xaddr(camera)?;
-        let credentials = (self.open)(camera);
-        let place = (xaddr.to_string(), self.connector.fingerprint(credentials.as_ref()));
-        let unit = match (units.get(&place), registry.units.get(&place)) {
-            (Some(unit), _) | (None, Some(unit)) => Arc::clone(unit),
-            (None, None) => Unit::spawn(self, &xaddr, credentials),
-        };
-        units.insert(place.clone(), Arc::clone(&unit));
-        served.entry(place).or_default().push(Served::of(camera));
-        Some(unit)
     }
 
     /// Forgets cameras that are gone and makes room for new ones.
     fn note(&self, registry: &Registry) {
         self.known.send_if_modified(|all| {
             let before = all.len();
-            all.retain(|camera, _| registry.unit(*camera).is_some());
+            all.retain(|camera, _| registry.contact(*camera).is_some());
             let mut changed = all.len() != before;
-            for (camera, _) in registry.seats.iter().filter(|(_, seat)| seat.unit.is_some()) {
+            for (camera, _) in registry.seats.iter().filter(|(_, seat)| seat.contact.is_some()) {
                 all.entry(*camera).or_insert_with(|| {
                     changed = true;
                     Known::default()
@@ -156,4 +152,9 @@ impl Shared {
             changed
         });
     }
+}
+
+fn is_sealed_alike(one: &DesiredCamera, other: &DesiredCamera) -> bool {
+    (&one.username, &one.sealed_password, &one.sealed_as)
+        == (&other.username, &other.sealed_password, &other.sealed_as)
 }

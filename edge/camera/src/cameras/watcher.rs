@@ -7,9 +7,10 @@ use tokio::sync::{Notify, Semaphore, watch};
 
 use super::{
     Known,
-    unit::{Common, Served, Survey},
+    contact::{Common, Served, Survey},
 };
 use crate::{
+    CameraMetrics,
     found::capabilities,
     onvif::{AskError, Onvif},
 };
@@ -21,6 +22,7 @@ pub(super) struct Watcher {
     pub(super) surveyed: watch::Sender<Option<Arc<Survey>>>,
     pub(super) again: Arc<Notify>,
     pub(super) turns: Arc<Semaphore>,
+    pub(super) metrics: CameraMetrics,
 }
 
 /// Settings change by hand at the camera; a hundred cameras are a question every nine seconds.
@@ -40,6 +42,7 @@ impl Watcher {
             let wait = match asked {
                 Ok(survey) => {
                     backoff.reset();
+                    self.metrics.understood.inc();
                     self.surveyed.send_replace(Some(Arc::new(survey)));
                     self.tell("");
                     // Jittered, so that cameras which came together do not stay together.

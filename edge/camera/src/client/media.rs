@@ -128,7 +128,7 @@ impl Client {
         let told = url.port().unwrap_or(USUAL_PORTS[0]);
         let Some(host) = url.host_str() else { return url };
         for port in std::iter::once(told).chain(USUAL_PORTS) {
-            if self.line.http().listens(host, port).await {
+            if self.caller.http().listens(host, port).await {
                 let mut here = url.clone();
                 // Fails for URLs without a host only.
                 let _ = here.set_port(Some(port));
@@ -170,7 +170,7 @@ impl Client {
 
     pub(super) async fn ask_snapshot(&self, profile: &str) -> Result<Vec<u8>, AskError> {
         let url = self.snapshot_url(profile).await?;
-        let picture = match self.line.get(&url, MAX_POSTER).await {
+        let picture = match self.caller.get(&url, MAX_POSTER).await {
             Ok(picture) => picture,
             Err(crate::transport::Trouble::Unauthorized) => return Err(AskError::Refused { locked: false }),
             Err(trouble) => return Err(AskError::Transport(trouble)),

@@ -77,7 +77,7 @@ impl Client {
 
     /// Whether it tells only to whom it knows what a camera should tell everybody (core specification §5.9.4.3).
     fn wants_a_name<T>(&self, answer: &Result<T, AskError>) -> bool {
-        matches!(answer, Err(AskError::Refused { .. })) && self.line.credentials().is_some()
+        matches!(answer, Err(AskError::Refused { .. })) && self.caller.credentials().is_some()
     }
 
     fn here(&self, told: Option<&str>) -> Option<String> {

@@ -28,12 +28,12 @@ impl Client {
         let Operation { url, namespace, name } = operation;
         let offset_ms = self.offset(super::CLOCK_AGE).await?.unwrap_or(0);
         let mut envelope = SoapEnvelope::new(body).with_wsa_to(url);
-        if let Some(secret) = self.line.credentials() {
+        if let Some(secret) = self.caller.credentials() {
             let (user, password) = (&secret.username, secret.password.expose());
             envelope = envelope.with_security(WsSecurityToken::generate(user, password, seconds(offset_ms)));
         }
         let action = format!("{namespace}/{name}");
-        let posted = self.line.post(url, &action, envelope.build()).await;
+        let posted = self.caller.post(url, &action, envelope.build()).await;
         let text = posted.map_err(|trouble| told(OnvifError::Transport(TransportError::from(trouble))))?;
         let read = || -> Result<XmlNode, OnvifError> {
             let body = parse_soap_body(&text)?;

@@ -22,7 +22,7 @@ use crate::{
 
 /// One physical device, asked by one account: three tasks and what they share.
 #[derive(Debug)]
-pub(super) struct Unit {
+pub(super) struct Contact {
     scope: TaskScope,
     pub(super) onvif: Arc<dyn Onvif>,
     pub(super) moves: mpsc::Sender<MoveOrder>,
@@ -49,12 +49,12 @@ pub(super) struct Survey {
     pub(super) clock_offset_ms: Option<i64>,
 }
 
-/// What the tasks of a unit share.
+/// What the tasks of a contact share.
 #[derive(Debug, Clone)]
 pub(super) struct Common {
     pub(super) clock: Clock,
     pub(super) onvif: Arc<dyn Onvif>,
-    /// The cameras hold the units, and not the other way round.
+    /// The cameras hold the contacts, and not the other way round.
     pub(super) cameras: Weak<Shared>,
     pub(super) served: watch::Receiver<Vec<Served>>,
     pub(super) shutdown: Shutdown,
@@ -76,7 +76,7 @@ impl Served {
     }
 }
 
-impl Unit {
+impl Contact {
     pub(super) fn spawn(cameras: &Arc<Shared>, xaddr: &Url, credentials: Option<Credentials>) -> Arc<Self> {
         let scope = cameras.scope.child();
         let onvif = cameras.connector.open(xaddr, credentials);
@@ -93,7 +93,13 @@ impl Unit {
         };
         let metrics = cameras.connector.metrics().clone();
         let turns = Arc::clone(&cameras.turns);
-        let watcher = Watcher { common: common.clone(), surveyed, again: Arc::clone(&again), turns };
+        let watcher = Watcher {
+            common: common.clone(),
+            surveyed,
+            again: Arc::clone(&again),
+            turns,
+            metrics: metrics.clone(),
+        };
         scope.spawn("camera watcher", watcher.run());
         let listener = Listener::new(common.clone(), survey.clone(), metrics.clone());
         scope.spawn("camera listener", listener.run());

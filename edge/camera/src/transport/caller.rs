@@ -16,7 +16,7 @@ pub(crate) const PULL_S: u64 = 20;
 
 /// The connection with one camera, for one account. Remembers how the camera wants to be convinced.
 #[derive(Debug)]
-pub(crate) struct Line {
+pub(crate) struct Caller {
     http: Arc<Http>,
     credentials: Option<Credentials>,
     /// For a question and its answer.
@@ -25,7 +25,7 @@ pub(crate) struct Line {
     challenge: Mutex<Option<(Challenge, u32)>>,
 }
 
-impl Line {
+impl Caller {
     pub(crate) const fn new(http: Arc<Http>, credentials: Option<Credentials>, call: Duration) -> Self {
         Self { http, credentials, call, challenge: Mutex::new(None) }
     }
@@ -188,7 +188,7 @@ impl From<&TransportError> for Trouble {
     }
 }
 
-impl Transport for Line {
+impl Transport for Caller {
     // What `async_trait` makes of the trait's method.
     fn soap_post<'s, 'u, 'a, 'f>(
         &'s self,
