@@ -60,10 +60,27 @@ export class PosterBox {
       this.element.replaceChildren(icon("camera"));
       return;
     }
-    const picture = poster.film ? h("video", { src: poster.url, preload: "auto", playsinline: true, tabindex: -1 }) : h("img", { src: poster.url, alt: "" });
-    if (picture instanceof HTMLVideoElement) picture.muted = true;
     // What cannot be decoded here is no picture.
-    picture.addEventListener("error", () => { if (this.#shown === poster) this.#draw(undefined); });
+    const failed = (): void => { if (this.#shown === poster) this.#draw(undefined); };
+    const picture = poster.film ? still(poster.url, failed) : h("img", { src: poster.url, alt: "" });
+    picture.addEventListener("error", failed);
     this.element.replaceChildren(picture);
   }
+}
+
+/** The one picture of a film, drawn once: fifty tiles must not hold fifty decoders. */
+function still(url: string, failed: () => void): HTMLCanvasElement {
+  const canvas = h("canvas", { width: 0, height: 0 });
+  const film = h("video", { preload: "auto", playsinline: true });
+  film.muted = true;
+  film.addEventListener("error", failed, { once: true });
+  film.addEventListener("loadeddata", () => {
+    canvas.width = film.videoWidth;
+    canvas.height = film.videoHeight;
+    canvas.getContext("2d")?.drawImage(film, 0, 0);
+    film.removeAttribute("src");
+    film.load();
+  }, { once: true });
+  film.src = url;
+  return canvas;
 }
