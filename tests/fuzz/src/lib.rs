@@ -6,6 +6,7 @@
 //!
 //! What breaks a target becomes a file in its corpus, together with the repair.
 
+mod camera;
 mod hls;
 mod media;
 mod mutate;
@@ -58,6 +59,8 @@ pub const TARGETS: &[Target] = &[
     Target { name: "media_from_node", run: wire::media_from_node, seeds: wire::from_node },
     Target { name: "playback_token", run: trust::playback_token, seeds: trust::tokens },
     Target { name: "sealed_secret", run: trust::sealed_secret, seeds: trust::sealed },
+    Target { name: "onvif_answer", run: camera::onvif_answer, seeds: camera::answers },
+    Target { name: "http_challenge", run: camera::http_challenge, seeds: camera::challenges },
     Target { name: "certificate", run: trust::certificate, seeds: trust::certificates },
 ];
 

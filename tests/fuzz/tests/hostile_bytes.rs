@@ -12,7 +12,7 @@ use sluice_fuzz::{TARGETS, Target, mutate};
 
 /// All targets together stay below ten seconds on a busy machine.
 const ROUNDS: usize = 200_000;
-const AT_MOST: Duration = Duration::from_millis(500);
+const AT_MOST: Duration = Duration::from_millis(450);
 const SEED: u64 = 0x51_01_ce;
 
 #[test]
