@@ -75,7 +75,7 @@ test("every reason for which a person can do something says what", () => {
 test("a camera without facts tells its address alone, and a clock tells which way it is off", () => {
   const source = { type: "rtsp", has_password: true, tiers: [{ tier: "main", url: "rtsp://10.0.0.7:554/a" }] };
   assert.deepEqual(deviceFacts({ source }).map(([, value]) => value), ["10.0.0.7:554"]);
-  const device = { manufacturer: "Acme", model: "", firmware: "", serial: "", can: { ptz: true, events: false, snapshot: false, encoder: false, sync_point: null }, clock_offset_ms: -60_000 };
+  const device = { manufacturer: "Acme", model: "", firmware: "", serial: "", can: { ptz: true, events: false, snapshot: false, encoder: false, sync_point: null }, clock_offset_ms: -60_000, trouble: "" };
   const values = deviceFacts({ source, device }).map(([, value]) => value);
   assert.deepEqual(values, ["Acme", "10.0.0.7:554", "60 sec behind", cameraEn["can.ptz"]]);
 });

@@ -12,7 +12,7 @@ const find = (id: string, over: Partial<Discovery> = {}): Discovery => ({
   id, device_id: "dev_1", site_id: "site_1", key: id, channel: 0, name: "", manufacturer: "Acme", model: "Dome", firmware: "", serial: "", hardware_address: "",
   address: "10.0.0.1", how: "probe", first_seen: 0, last_seen: 0, state: "understood", text: "", tiers: [], can, warnings: [], ignored: false, ...over,
 });
-const sites = [{ id: "site_1", name: "Porto", created_at: 0 }, { id: "site_2", name: "Armazém", created_at: 0 }] as readonly Site[];
+const sites = [{ id: "site_1", name: "Porto", created_at: 0 }, { id: "site_2", name: "Armazém", created_at: 0 }] as unknown as readonly Site[];
 const devices = [{ id: "dev_1", name: "Edge 1" }, { id: "dev_2", name: "Edge 2" }] as unknown as readonly Device[];
 
 test("found cameras stand by site and device, and by address as numbers", () => {

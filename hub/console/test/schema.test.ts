@@ -47,7 +47,10 @@ function comment(text: string | undefined, indent: string): string {
 }
 
 /** What the console and the player read and write; what these are made of comes along. */
-const ROOTS = ["AddCamera", "Beacon", "CameraNow", "DeviceNow", "Login", "Me", "Play", "PlayAnswer", "Problem", "Session", "SessionIds", "SessionItems", "SiteNow", "Time"];
+const ROOTS = [
+  "Accept", "Accepts", "AddCamera", "AddCredential", "Advices", "Applied", "Apply", "Attempts", "Beacon", "CameraNow", "ChangeCamera", "ChangeSite", "Credentials", "DeviceNow", "Discoveries", "Ignore", "Login",
+  "Me", "Move", "Play", "PlayAnswer", "Presets", "Problem", "Search", "Session", "SessionIds", "SessionItems", "SessionsNow", "SiteNow", "Time", "Try", "Undo",
+];
 
 function reachable(schemas: Readonly<Record<string, Schema>>): ReadonlySet<string> {
   const names = new Set(ROOTS);

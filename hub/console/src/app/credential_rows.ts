@@ -1,3 +1,5 @@
+import type { Try } from "../api/types.ts";
+
 /** One typed row of the form that tries passwords. */
 export interface CredentialRow {
   readonly username: string;
@@ -5,20 +7,13 @@ export interface CredentialRow {
   readonly keep: boolean;
 }
 
-/** What the hub is asked to try. */
-export interface TryBody {
-  readonly ids: readonly string[];
-  readonly credentials: readonly { readonly username: string; readonly password: string; readonly label?: string; readonly keep: boolean }[];
-  readonly bank: boolean;
-}
-
-export type TryRequest = { readonly ok: true; readonly body: TryBody } | { readonly ok: false; readonly fault: "empty" | "half"; readonly row: number };
+export type TryRequest = { readonly ok: true; readonly body: Try } | { readonly ok: false; readonly fault: "empty" | "half"; readonly row: number };
 
 /** The request for what was typed: empty rows say nothing, the same pair twice is tried once, and a password alone is a slip. */
 export function tryRequest(ids: readonly string[], rows: readonly CredentialRow[], bank: boolean): TryRequest {
   const half = rows.findIndex(({ username, password }) => username.trim() === "" && password !== "");
   if (half >= 0) return { ok: false, fault: "half", row: half };
-  const credentials = new Map<string, TryBody["credentials"][number]>();
+  const credentials = new Map<string, NonNullable<Try["credentials"]>[number]>();
   for (const { username, password, keep } of rows) {
     const user = username.trim();
     if (user === "") continue;

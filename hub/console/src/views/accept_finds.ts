@@ -1,4 +1,4 @@
-import type { Accepted, Discovery } from "../api/types.ts";
+import type { Accept, Accepted, Accepts, Discovery } from "../api/types.ts";
 import type { App } from "../app/app.ts";
 import { proposeNames } from "../app/find_groups.ts";
 import { openDialog, type Dialog } from "../ui/dialog.ts";
@@ -62,10 +62,10 @@ export class AcceptDialog {
     }
     this.#busy(true);
     const items = this.#rows.map(({ find, name }) => ({ id: find.id, name: name.value.trim(), warm: this.#warm.value }));
-    const answer = await this.#app.api.post<{ items: readonly Accepted[] }>("/discoveries/accept", { items });
+    const answer = await this.#app.api.post<Accepts>("/discoveries/accept", { items } satisfies Accept);
     void this.#app.finds.refresh();
     void this.#app.registry.refresh();
-    if (answer.ok) this.#accepted += answer.value.items.filter(({ camera_id: id }) => id != null).length;
+    if (answer.ok) this.#accepted += answer.value.items.filter((item) => "camera_id" in item).length;
     if (this.#closed) return;
     this.#busy(false);
     if (!answer.ok) setText(this.#error, f("accept-failed", { reason: answer.problem.detail ?? answer.problem.title }));
@@ -74,12 +74,12 @@ export class AcceptDialog {
 
   /** What was accepted leaves the list; what was not stays, with the reason. */
   #tell(items: readonly Accepted[]): void {
-    const failed = new Map(items.filter(({ camera_id: id }) => id == null).map(({ id, problem }) => [id, problem]));
+    const failed = new Map(items.flatMap((item) => ("problem" in item ? [[item.id, item.problem] as const] : [])));
     for (const { find, element } of this.#rows) if (!failed.has(find.id)) element.remove();
     this.#rows = this.#rows.filter(({ find }) => failed.has(find.id));
     for (const { find, error } of this.#rows) {
       const problem = failed.get(find.id);
-      setText(error, f("accept-failed", { reason: problem?.detail ?? problem?.title ?? "?" }));
+      setText(error, f("accept-failed", { reason: problem?.detail ?? "" }));
     }
     if (this.#rows.length === 0) this.close();
   }

@@ -1,6 +1,6 @@
 import { mayOperate, type App } from "../app/app.ts";
 import { CAMERA_LIMIT_MS, type Result } from "../api/client.ts";
-import type { Advice, AdviceApplied, Camera, Encoder, Page } from "../api/types.ts";
+import type { Advice, Advices, Applied, Apply, Camera, Encoder, Undo } from "../api/types.ts";
 import { openDialog } from "../ui/dialog.ts";
 import { h, setText } from "../ui/dom.ts";
 import { c, told } from "../ui/texts_camera.ts";
@@ -38,19 +38,20 @@ export class DoctorSection implements Section {
   }
 
   async #read(): Promise<void> {
-    const answer = await this.#app.api.get<Page<Advice>>(`/cameras/${this.#id}/advice`);
+    const answer = await this.#app.api.get<Advices>(`/cameras/${this.#id}/advice`);
     if (this.#closed) return;
     if (!answer.ok) {
       setText(this.#note, c("doctor-unknown", { reason: answer.problem.detail ?? answer.problem.title }));
       this.#asked = "";
       return;
     }
-    const { items } = answer.value;
-    const drawn = JSON.stringify(items);
+    const { items, undoable } = answer.value;
+    const drawn = JSON.stringify(answer.value);
     if (drawn === this.#drawn) return;
     this.#drawn = drawn;
     this.#list.replaceChildren(...items.map((advice) => this.#row(advice)));
-    setText(this.#note, items.length === 0 ? c("doctor-none") : "");
+    this.#undo.replaceChildren(...(mayOperate(this.#app.me) ? undoable.map((tier) => this.#undoButton(tier)) : []));
+    if (items.length === 0 || this.#note.textContent === c("doctor-none")) setText(this.#note, items.length === 0 ? c("doctor-none") : "");
   }
 
   #row(advice: Advice): HTMLElement {
@@ -97,34 +98,28 @@ export class DoctorSection implements Section {
       }
       dialog.close();
       this.#done(c("doctor-applied"));
-      this.#offerUndo(advice.tier ?? "");
     })());
   }
 
-  #change(advice: Advice, dryRun: boolean): Promise<Result<AdviceApplied>> {
-    return this.#app.api.post<AdviceApplied>(`/cameras/${this.#id}/advice/apply`, { tier: advice.tier, code: advice.code, dry_run: dryRun }, CAMERA_LIMIT_MS);
+  #change(advice: Advice, dryRun: boolean): Promise<Result<Applied>> {
+    return this.#app.api.post<Applied>(`/cameras/${this.#id}/advice/apply`, { tier: advice.tier ?? "", code: advice.code, dry_run: dryRun } satisfies Apply, CAMERA_LIMIT_MS);
   }
 
   #done(text: string): void {
-    setText(this.#note, text);
-    this.#asked = "";
     this.#drawn = "";
+    void this.#read().then(() => { setText(this.#note, text); });
   }
 
-  #offerUndo(tier: string): void {
+  #undoButton(tier: string): HTMLElement {
     const button = h("button", { type: "button", class: "button small", text: c("doctor-undo", { tier: told("tier", tier) }) });
     button.addEventListener("click", () => void (async () => {
       button.disabled = true;
-      const answer = await this.#app.api.post(`/cameras/${this.#id}/advice/undo`, { tier }, CAMERA_LIMIT_MS);
+      const answer = await this.#app.api.post(`/cameras/${this.#id}/advice/undo`, { tier } satisfies Undo, CAMERA_LIMIT_MS);
       button.disabled = false;
-      if (!answer.ok) {
-        setText(this.#note, c("doctor-failed", { reason: answer.problem.detail ?? answer.problem.title }));
-        return;
-      }
-      this.#undo.replaceChildren();
-      this.#done(c("doctor-undone"));
+      if (answer.ok) this.#done(c("doctor-undone"));
+      else setText(this.#note, c("doctor-failed", { reason: answer.problem.detail ?? answer.problem.title }));
     })());
-    this.#undo.replaceChildren(button);
+    return button;
   }
 }
 
@@ -138,14 +133,14 @@ export interface Changed {
 
 /** Both sides of a change, setting by setting; what neither side says is left out. */
 export function changes(before: Encoder, after: Encoder): readonly Changed[] {
-  const names = [...new Set([...Object.keys(before), ...Object.keys(after)])];
+  const names = [...new Set([...Object.keys(before), ...Object.keys(after)])] as (keyof Encoder)[];
   return names
     .map((name) => ({ name: told("enc", name), before: value(before[name]), after: value(after[name]) }))
     .filter((row) => row.before !== "" || row.after !== "")
     .map((row) => ({ ...row, changed: row.before !== row.after }));
 }
 
-function value(told: Encoder[string] | undefined): string {
+function value(told: Encoder[keyof Encoder]): string {
   if (told === null || told === undefined || told === "" || told === 0) return "";
   return typeof told === "boolean" ? c(told ? "yes" : "no") : typeof told === "number" ? String(Number(told.toFixed(2))) : told;
 }

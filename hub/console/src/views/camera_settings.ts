@@ -1,6 +1,6 @@
 import type { App } from "../app/app.ts";
 import type { Result } from "../api/client.ts";
-import type { Camera } from "../api/types.ts";
+import type { Camera, ChangeCamera } from "../api/types.ts";
 import { WARM, warmCost, type Warm } from "../app/warm.ts";
 import { h, setText } from "../ui/dom.ts";
 import { field } from "../ui/field.ts";
@@ -140,7 +140,7 @@ export class LoginSection implements Section {
     if (user === "" || !source) return undefined;
     // The streams of an ONVIF camera are its device's business; those of another must be named again.
     const place = source.type === "onvif" ? { type: "onvif" } : { type: source.type, tiers: source.tiers };
-    const answer = await this.#app.api.patch<Camera>(`/cameras/${this.#id}`, { source: { ...place, username: user, password: this.#password.input.value } });
+    const answer = await this.#app.api.patch<Camera>(`/cameras/${this.#id}`, { source: { ...place, username: user, password: this.#password.input.value } } satisfies ChangeCamera);
     if (answer.ok) {
       this.#password.input.value = "";
       this.#touched = false;

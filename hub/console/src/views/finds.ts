@@ -1,5 +1,5 @@
 import type { App, View } from "../app/app.ts";
-import type { Discovery } from "../api/types.ts";
+import type { Discovery, Ignore, Search } from "../api/types.ts";
 import { acceptable, countBy, FILTERS, groupFinds, tryable, type FindFilter } from "../app/find_groups.ts";
 import { h, icon, setText } from "../ui/dom.ts";
 import { f } from "../ui/texts_finds.ts";
@@ -48,7 +48,7 @@ export class FindsView implements View {
     this.element = h("section", { class: "page finds", "aria-labelledby": "page-title" },
       h("div", { class: "toolbar" },
         h("h1", { class: "page-title", id: "page-title", text: f("title") }), this.#count, h("span", { class: "gap" }),
-        h("a", { class: "button", href: "#/credentials" }, icon("key"), f("credentials")),
+        h("a", { class: "button", href: "#/sites" }, icon("key"), f("credentials")),
         button(f("elsewhere"), () => { this.#elsewhere(); }), this.#search),
       h("div", { class: "toolbar second" }, this.#filterChooser(), this.#searchBox()),
       this.#error, this.#told, this.#body, this.#selection);
@@ -149,7 +149,7 @@ export class FindsView implements View {
       this.#fail(f("no-device"));
       return;
     }
-    const answers = await Promise.all(online.map(({ id }) => this.#app.api.post("/discoveries/search", { device_id: id, ranges: [], addresses: [] })));
+    const answers = await Promise.all(online.map(({ id }) => this.#app.api.post("/discoveries/search", { device_id: id, ranges: [], addresses: [] } satisfies Search)));
     const failed = answers.flatMap((answer) => (answer.ok ? [] : [answer.problem]))[0];
     if (failed) this.#fail(f("search-failed", { reason: failed.detail ?? failed.title }));
     else this.#tell(f("search-begun"));
@@ -178,7 +178,7 @@ export class FindsView implements View {
   }
 
   async #ignore(finds: readonly Discovery[], ignored: boolean): Promise<void> {
-    const answer = await this.#app.api.post("/discoveries/ignore", { ids: finds.map(({ id }) => id), ignored });
+    const answer = await this.#app.api.post("/discoveries/ignore", { ids: finds.map(({ id }) => id), ignored } satisfies Ignore);
     if (!answer.ok) this.#fail(f("failed", { reason: answer.problem.detail ?? answer.problem.title }));
     else this.#tell("");
     this.#list.pickNone();

@@ -1,4 +1,5 @@
 import type { App } from "../app/app.ts";
+import type { Move } from "../api/types.ts";
 import { recall, remember } from "../app/memory.ts";
 import { DEAD_MAN_MS, directionOf, PtzHold, type Direction, type PtzInput, type PtzOrder } from "../app/ptz_hold.ts";
 import type { Player } from "../player/player.ts";
@@ -141,7 +142,7 @@ export class PtzPanel {
   }
 
   async #send(order: PtzOrder): Promise<void> {
-    const body = order.kind === "stop" ? { stop: true } : { continuous: { ...order.motion, for_ms: DEAD_MAN_MS } };
+    const body: Move = order.kind === "stop" ? { stop: true } : { continuous: { ...order.motion, for_ms: DEAD_MAN_MS } };
     const answer = await this.#app.api.post(`/cameras/${this.#id}/ptz`, body);
     setText(this.#error, answer.ok ? "" : (answer.problem.detail ?? answer.problem.title));
     // What the camera refuses is not asked for again and again while the key is down.

@@ -1,5 +1,5 @@
 import type { App } from "../app/app.ts";
-import type { Page, Preset } from "../api/types.ts";
+import type { Move, Preset, Presets } from "../api/types.ts";
 import { confirm } from "../ui/confirm.ts";
 import { h, iconButton } from "../ui/dom.ts";
 import { p } from "../ui/texts_ptz.ts";
@@ -41,7 +41,7 @@ export class PtzPresets {
 
   async #read(): Promise<void> {
     if (this.#list.children.length === 0) this.#list.replaceChildren(h("li", { class: "sub", text: p("presets-reading") }));
-    const answer = await this.#app.api.get<Page<Preset>>(`${this.#path}/presets`);
+    const answer = await this.#app.api.get<Presets>(`${this.#path}/presets`);
     if (!answer.ok) {
       this.#list.replaceChildren();
       this.#failed(answer.problem.detail ?? answer.problem.title);
@@ -55,7 +55,7 @@ export class PtzPresets {
   #row(preset: Preset): HTMLElement {
     const name = preset.name || preset.token;
     return h("li", {},
-      h("button", { type: "button", class: "preset-go", "aria-label": p("go-to", { name }), text: name, on: { click: () => void this.#do(this.#app.api.post(`${this.#path}/ptz`, { go_to: preset.token })) } }),
+      h("button", { type: "button", class: "preset-go", "aria-label": p("go-to", { name }), text: name, on: { click: () => void this.#do(this.#app.api.post(`${this.#path}/ptz`, { go_to: preset.token } satisfies Move)) } }),
       iconButton("bin", p("forget", { name }), () => void this.#forget(preset, name)));
   }
 

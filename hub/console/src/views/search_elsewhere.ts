@@ -1,4 +1,5 @@
 import type { App } from "../app/app.ts";
+import type { Search } from "../api/types.ts";
 import { places } from "../app/credential_rows.ts";
 import { openDialog, type Dialog } from "../ui/dialog.ts";
 import { h, setText } from "../ui/dom.ts";
@@ -47,7 +48,7 @@ export class SearchElsewhere {
       return;
     }
     this.#go.disabled = true;
-    const answer = await this.#app.api.post("/discoveries/search", { device_id: this.#device.value, ranges, addresses });
+    const answer = await this.#app.api.post("/discoveries/search", { device_id: this.#device.value, ranges, addresses } satisfies Search);
     void this.#app.finds.refresh();
     if (this.#closed) return;
     this.#go.disabled = false;

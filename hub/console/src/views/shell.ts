@@ -87,8 +87,8 @@ export class Shell implements View {
         return [new LazyView(async () => new (await import("./desk.ts")).AddCameraView(this.#app, (id) => { location.hash = id === undefined ? "#/cameras" : `#/cameras/${id}`; })), t("form.title"), "#/cameras"];
       case FOUND:
         return [new LazyView(async () => new (await import("./desk.ts")).FindsView(this.#app)), t("app.finds"), FOUND];
-      case "#/credentials":
-        return [new LazyView(async () => new (await import("./desk.ts")).CredentialsView(this.#app)), t("app.credentials"), FOUND];
+      case "#/sites":
+        return [new LazyView(async () => new (await import("./desk.ts")).SitesView(this.#app)), t("app.sites"), FOUND];
       case "#/sessions":
         return [new SessionsView(this.#app), t("app.sessions"), "#/sessions"];
       default:

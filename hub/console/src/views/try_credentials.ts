@@ -1,5 +1,5 @@
 import { CAMERA_LIMIT_MS } from "../api/client.ts";
-import type { Discovery, Page, SiteCredential, Tried } from "../api/types.ts";
+import type { Attempts, Credentials, Discovery, Tried } from "../api/types.ts";
 import type { App } from "../app/app.ts";
 import { tryRequest, type CredentialRow } from "../app/credential_rows.ts";
 import { findName } from "../app/find_groups.ts";
@@ -75,7 +75,7 @@ export class TryDialog {
   /** How many passwords the sites have; where there are some, they are tried first. */
   async #readBank(): Promise<void> {
     const sites = [...new Set(this.#finds.map(({ site_id: site }) => site))].filter((site) => site != null);
-    const answers = await Promise.all(sites.map((site) => this.#app.api.get<Page<SiteCredential>>(`/sites/${site}/credentials`)));
+    const answers = await Promise.all(sites.map((site) => this.#app.api.get<Credentials>(`/sites/${site}/credentials`)));
     const count = answers.reduce((sum, answer) => sum + (answer.ok ? answer.value.items.length : 0), 0);
     if (count === 0) return;
     this.#bank.disabled = false;
@@ -94,7 +94,7 @@ export class TryDialog {
       return;
     }
     this.#busy(true);
-    const answer = await this.#app.api.post<{ items: readonly Tried[] }>("/discoveries/try", request.body, CAMERA_LIMIT_MS);
+    const answer = await this.#app.api.post<Attempts>("/discoveries/try", request.body, CAMERA_LIMIT_MS);
     void this.#app.finds.refresh();
     if (this.#closed) return;
     this.#busy(false);

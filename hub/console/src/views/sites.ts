@@ -1,13 +1,14 @@
-import type { Page, Site, SiteCredential } from "../api/types.ts";
+import type { AddCredential, ChangeSite, Credentials, Site, SiteCredential } from "../api/types.ts";
 import type { App, View } from "../app/app.ts";
+import { WARM } from "../app/warm.ts";
 import { confirm } from "../ui/confirm.ts";
 import { h, iconButton, setText } from "../ui/dom.ts";
-import { field } from "../ui/field.ts";
+import { field, type Field } from "../ui/field.ts";
 import { t } from "../ui/language.ts";
 import { f } from "../ui/texts_finds.ts";
 
-/** Passwords that the cameras of each site may have. They go in and never come out. */
-export class CredentialsView implements View {
+/** What holds for all cameras of a site: what is kept ready, and the passwords they may have, which go in and never come out. */
+export class SitesView implements View {
   readonly element: HTMLElement;
   readonly #app: App;
   readonly #body = h("div", { class: "page-body cards" });
@@ -17,8 +18,8 @@ export class CredentialsView implements View {
   constructor(app: App) {
     this.#app = app;
     this.element = h("section", { class: "page", "aria-labelledby": "page-title" },
-      h("div", { class: "toolbar" }, h("h1", { class: "page-title", id: "page-title", text: f("credentials") }), h("span", { class: "gap" }), h("a", { class: "button", href: "#/discoveries", text: f("title") })),
-      h("p", { class: "page-lead", text: f("credentials-lead") }), this.#body);
+      h("div", { class: "toolbar" }, h("h1", { class: "page-title", id: "page-title", text: t("app.sites") }), h("span", { class: "gap" }), h("a", { class: "button", href: "#/discoveries", text: f("title") })),
+      this.#body);
     this.#end = app.registry.cameras.subscribe(() => { this.#render(); });
   }
 
@@ -38,7 +39,7 @@ export class CredentialsView implements View {
   }
 }
 
-/** The passwords of one site. */
+/** One site. */
 class SiteCard {
   readonly element: HTMLElement;
   readonly #app: App;
@@ -46,6 +47,7 @@ class SiteCard {
   readonly #list = h("ul", { class: "credential-list" });
   readonly #error = h("p", { class: "form-error", role: "alert" });
   readonly #add = h("button", { type: "submit", class: "button", text: f("credentials-add") });
+  readonly #warm: Field;
   readonly #fields;
 
   constructor(app: App, site: Site) {
@@ -57,9 +59,12 @@ class SiteCard {
       username: field({ name: `username-${id}`, label: f("try-user") }),
       password: field({ name: `password-${id}`, label: f("try-password"), type: "password", autocomplete: "new-password" }),
     };
+    this.#warm = field({ name: `warm-${id}`, label: f("site-warm"), hint: f("site-warm-hint"), choices: WARM.map((value) => ({ value, label: f(`warm.${value}`) })) });
+    this.#warm.input.value = site.warm;
+    this.#warm.input.addEventListener("change", () => void this.#keepWarm());
     const { label, username, password } = this.#fields;
     this.element = h("section", { class: "panel card", "aria-labelledby": `site-${id}`, "data-site": id },
-      h("h2", { id: `site-${id}`, text: site.name }), this.#list,
+      h("h2", { id: `site-${id}`, text: site.name }), this.#warm.element, h("h3", { text: f("credentials") }), h("p", { class: "sub", text: f("credentials-lead") }), this.#list,
       h("form", { class: "credential-form", novalidate: true, on: { submit: (event) => { event.preventDefault(); void this.#send(); } } },
         label.element, username.element, password.element, this.#add),
       this.#error);
@@ -67,7 +72,7 @@ class SiteCard {
   }
 
   async #read(): Promise<void> {
-    const answer = await this.#app.api.get<Page<SiteCredential>>(`/sites/${this.#site.id}/credentials`);
+    const answer = await this.#app.api.get<Credentials>(`/sites/${this.#site.id}/credentials`);
     setText(this.#error, answer.ok ? "" : (answer.problem.detail ?? answer.problem.title));
     if (!answer.ok) return;
     const items = answer.value.items.toSorted((a, b) => a.position - b.position);
@@ -81,6 +86,12 @@ class SiteCard {
       iconButton("bin", f("credentials-remove", { label: item.label }), () => void this.#remove(item)));
   }
 
+  async #keepWarm(): Promise<void> {
+    const answer = await this.#app.api.patch<Site>(`/sites/${this.#site.id}`, { warm: this.#warm.input.value } satisfies ChangeSite);
+    this.#warm.setError(answer.ok ? "" : (answer.problem.detail ?? answer.problem.title));
+    await this.#app.registry.refresh();
+  }
+
   async #send(): Promise<void> {
     const { label, username, password } = this.#fields;
     const missing = [username, password].filter(({ input }) => input.value.trim() === "");
@@ -92,7 +103,7 @@ class SiteCard {
     this.#add.disabled = true;
     setText(this.#add, f("credentials-adding"));
     const user = username.input.value.trim();
-    const answer = await this.#app.api.post(`/sites/${this.#site.id}/credentials`, { label: label.input.value.trim() || user, username: user, password: password.input.value });
+    const answer = await this.#app.api.post(`/sites/${this.#site.id}/credentials`, { label: label.input.value.trim() || user, username: user, password: password.input.value } satisfies AddCredential);
     this.#add.disabled = false;
     setText(this.#add, f("credentials-add"));
     if (!answer.ok) {
