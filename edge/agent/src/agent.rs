@@ -3,19 +3,18 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use sluice_edge_camera::ledger::{Ledger, LedgerError};
-use sluice_edge_uplink::{Catalogue, Uplink, UplinkConfig, UplinkError};
-use sluice_ids::{CameraId, Tier};
-use sluice_pulls::{Pulls, PullsConfig};
+use sluice_edge_uplink::{Uplink, UplinkConfig, UplinkError};
 use sluice_runtime::{Clock, TaskScope};
-use sluice_source::{Source, SourceMetrics};
 use sluice_telemetry::Metrics;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::mpsc};
 
 use crate::{
     config::Config,
     identity::{self, LoadError, Loaded},
     keeper::{self, Keeper},
-    listener,
+    key_frames, listener,
+    orders::Desk,
+    site::{self, Site, SiteError},
     status::StatusDocument,
     view::View,
 };
@@ -44,6 +43,9 @@ pub enum StartError {
         /// Why, as in "address already in use".
         source: std::io::Error,
     },
+    /// The cameras' side cannot be prepared.
+    #[error("begin the cameras of this site")]
+    Site(#[from] SiteError),
     /// The links cannot be made.
     #[error("begin the links to the hub")]
     Uplink(#[from] UplinkError),
@@ -68,11 +70,9 @@ impl Agent {
         let private = listener.local_addr().map_err(port)?;
 
         // Cameras get the desired state of last time at once: a site plays on while the hub is away.
-        let cameras_config =
-            PullsConfig { ring_bytes: config.cameras.ring_bytes, seal_key: seal_key.clone() };
-        let of_sources = metrics.register("edge", SourceMetrics::register);
-        let cameras = Pulls::spawn(&scope, clock, cameras_config, of_sources);
-        let keeper = Keeper::begin(cameras.clone(), ledger, kept.as_deref());
+        let of_site = (&config.cameras, config.state_dir.as_path(), &seal_key);
+        let (site, events) = Site::begin(&scope, clock, of_site, &metrics)?;
+        let keeper = Keeper::begin(site.clone(), ledger, kept.as_deref());
 
         let uplink_config = UplinkConfig {
             control: config.hub.control,
@@ -82,8 +82,12 @@ impl Agent {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             last_desired: keeper.desired(),
         };
-        let catalogue = Arc::new(CameraCatalogue(cameras.clone()));
-        let uplink = Uplink::spawn(&scope, clock, uplink_config, catalogue, &metrics)?;
+        let (wish, wishes) = mpsc::channel(key_frames::WISHES);
+        let desk = Desk { site: site.clone(), scope: scope.child(), key_frames: wish };
+        let uplink = Uplink::spawn(&scope, clock, uplink_config, Arc::new(desk), &metrics)?;
+        scope.spawn("key-frames", key_frames::serve(site.clone(), clock, wishes, scope.shutdown()));
+        scope.spawn("site", site.clone().follow(uplink.clone(), keeper.kept(), scope.shutdown()));
+        scope.spawn("camera-events", site::tell(events, uplink.clone(), scope.shutdown()));
 
         let view = Arc::new(View {
             clock,
@@ -96,7 +100,7 @@ impl Agent {
             })?,
             scope: scope.clone(),
             metrics,
-            cameras,
+            site,
             uplink: uplink.status(),
             kept: keeper.kept(),
         });
@@ -122,18 +126,5 @@ impl Agent {
     /// Ends every session with its goodbye. Whether all ended in time.
     pub async fn stop(self) -> bool {
         self.scope.close(STOP_WITHIN).await
-    }
-}
-
-/// What the uplink may forward: the edge's rooms do not see each other.
-struct CameraCatalogue(Pulls);
-
-impl Catalogue for CameraCatalogue {
-    fn source(&self, camera: CameraId, tier: Tier) -> Option<Source> {
-        self.0.source(camera, tier)
-    }
-
-    fn offered(&self) -> Vec<(CameraId, Tier)> {
-        self.0.offered()
     }
 }

@@ -4,6 +4,7 @@ use std::{
 };
 
 use serde::Deserialize;
+use sluice_edge_camera::Range;
 use sluice_telemetry::LogFormat;
 
 /// What `sluice-edge` reads from its TOML file. Relative paths begin at the folder of that file.
@@ -64,6 +65,23 @@ pub struct Private {
 pub struct CameraLimits {
     /// The most one stream's cached group of pictures may take, in bytes.
     pub ring_bytes: usize,
+    /// The most that streams which are kept warm may take together, in bytes; beyond, those that nobody watched for
+    /// longest are let go.
+    pub warm_bytes: usize,
+    /// How cameras are found.
+    pub discovery: Discovery,
+}
+
+/// How cameras are found.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Discovery {
+    /// Whether the networks are searched without an order.
+    pub enabled: bool,
+    /// Interfaces by name or IPv4 address; without any, all but loopback.
+    pub interfaces: Vec<String>,
+    /// Networks behind routers that are asked address by address, such as `10.1.0.0/24`.
+    pub ranges: Vec<String>,
 }
 
 /// What is logged, to standard error.
@@ -96,7 +114,13 @@ impl Default for Private {
 
 impl Default for CameraLimits {
     fn default() -> Self {
-        Self { ring_bytes: 4 * 1024 * 1024 }
+        Self { ring_bytes: 4 * 1024 * 1024, warm_bytes: 512 * 1024 * 1024, discovery: Discovery::default() }
+    }
+}
+
+impl Default for Discovery {
+    fn default() -> Self {
+        Self { enabled: true, interfaces: Vec::new(), ranges: Vec::new() }
     }
 }
 
@@ -173,6 +197,18 @@ impl Config {
         if !(RING_AT_LEAST..=RING_AT_MOST).contains(&self.cameras.ring_bytes) {
             return rule("cameras.ring_bytes", "must be between 65536 and 67108864");
         }
+        if self.cameras.warm_bytes < self.cameras.ring_bytes {
+            return rule("cameras.warm_bytes", "must not be below cameras.ring_bytes");
+        }
+        let ranges: Result<Vec<Range>, _> =
+            self.cameras.discovery.ranges.iter().map(|range| range.parse::<Range>()).collect();
+        // Longer ones take hours at a pace that disturbs nobody.
+        if !ranges.is_ok_and(|ranges| ranges.iter().all(|range| (19..=32).contains(&range.prefix()))) {
+            return rule(
+                "cameras.discovery.ranges",
+                "must be IPv4 networks of /19 to /32, such as 10.1.0.0/24",
+            );
+        }
         Ok(())
     }
 }
@@ -212,6 +248,16 @@ mod tests {
             let error = parse(&text).unwrap_err();
             assert!(error.contains("unknown field"), "{error}");
         }
+    }
+
+    #[test]
+    fn ranges_that_nobody_searches_are_refused() {
+        for range in ["10.0.0.0/8", "camera", "fd00::/8"] {
+            let text = format!("{SHORTEST}[cameras.discovery]\nranges = ['{range}']\n");
+            assert!(parse(&text).unwrap_err().contains("cameras.discovery.ranges"), "{range}");
+        }
+        let text = format!("{SHORTEST}[cameras.discovery]\ninterfaces = ['lo']\nranges = ['10.1.0.0/24']\n");
+        assert_eq!(parse(&text).unwrap().cameras.discovery.ranges, ["10.1.0.0/24"]);
     }
 
     #[test]

@@ -4,19 +4,18 @@ use std::{sync::Arc, time::Duration};
 
 use sluice_edge_camera::ledger::Ledger;
 use sluice_edge_uplink::Uplink;
-use sluice_pulls::Pulls;
 use sluice_runtime::Shutdown;
-use sluice_wire::control::{Desired, Reported};
+use sluice_wire::control::{CameraReport, Desired, Reported};
 use tokio::{select, sync::watch, task::spawn_blocking};
 
-use crate::view::View;
+use crate::{site::Site, view::View};
 
 /// The ledger's name in the state folder.
 pub(crate) const LEDGER: &str = "desired";
 
 /// Owns the ledger.
 pub(crate) struct Keeper {
-    cameras: Pulls,
+    site: Site,
     ledger: Option<Ledger>,
     kept: watch::Sender<Kept>,
 }
@@ -34,7 +33,7 @@ const HEALTH_EVERY: Duration = Duration::from_secs(30);
 
 impl Keeper {
     /// Puts the document of last time in force.
-    pub(crate) fn begin(cameras: Pulls, ledger: Ledger, document: Option<&[u8]>) -> Self {
+    pub(crate) fn begin(site: Site, ledger: Ledger, document: Option<&[u8]>) -> Self {
         let desired = document.and_then(|bytes| match serde_json::from_slice::<Desired>(bytes) {
             Ok(desired) => Some(Arc::new(desired)),
             Err(error) => {
@@ -43,10 +42,10 @@ impl Keeper {
             }
         });
         if let Some(desired) = &desired {
-            cameras.apply(&desired.cameras);
+            site.apply(&desired.cameras);
         }
         let (kept, _) = watch::channel(Kept { desired, failed: false });
-        Self { cameras, ledger: Some(ledger), kept }
+        Self { site, ledger: Some(ledger), kept }
     }
 
     pub(crate) fn desired(&self) -> Option<Desired> {
@@ -75,7 +74,7 @@ impl Keeper {
         if !failed && self.kept.borrow().desired.as_ref() == Some(&desired) {
             return;
         }
-        self.cameras.apply(&desired.cameras);
+        self.site.apply(&desired.cameras);
         let failed = !self.store(Arc::clone(&desired)).await;
         tracing::info!(
             generation = desired.generation,
@@ -103,11 +102,13 @@ impl Keeper {
 
 /// Tells the hub how this edge stands, when that changed.
 pub(crate) async fn report(view: Arc<View>, uplink: Uplink, shutdown: Shutdown) {
-    let (mut cameras, mut kept) = (view.cameras.report(), view.kept.clone());
+    let (mut cameras, mut kept) = (view.site.pulls.report(), view.kept.clone());
+    let mut facts = view.site.cameras.facts();
     let mut told: Option<Reported> = None;
     loop {
         let generation = kept.borrow_and_update().desired.as_ref().map_or(0, |desired| desired.generation);
-        let reports = Vec::clone(&cameras.borrow_and_update());
+        facts.mark_unchanged();
+        let reports = with_facts(&view.site, Vec::clone(&cameras.borrow_and_update()));
         let reported = Reported { generation, cameras: reports, health: view.health() };
         if told.as_ref() != Some(&reported) {
             uplink.report(reported.clone());
@@ -116,8 +117,23 @@ pub(crate) async fn report(view: Arc<View>, uplink: Uplink, shutdown: Shutdown) 
         select! { biased;
             () = shutdown.requested() => return,
             changed = cameras.changed() => if changed.is_err() { return },
+            changed = facts.changed() => if changed.is_err() { return },
             changed = kept.changed() => if changed.is_err() { return },
             () = view.clock.sleep(HEALTH_EVERY) => {}
         }
     }
+}
+
+/// The reports of streams, with what the cameras say of themselves.
+pub(crate) fn with_facts(site: &Site, mut reports: Vec<CameraReport>) -> Vec<CameraReport> {
+    let facts = site.cameras.facts();
+    let facts = facts.borrow();
+    for report in &mut reports {
+        let Some(known) = facts.get(&report.camera_id) else { continue };
+        report.facts = Some(known.facts.clone());
+        for tier in &mut report.tiers {
+            tier.encoder = known.encoders.get(&tier.tier).cloned();
+        }
+    }
+    reports
 }

@@ -1,7 +1,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use sluice_wire::control::{CameraReport, HealthItem, TierReport};
+use sluice_wire::control::{CameraReport, FoundCamera, FoundState, HealthItem, TierReport};
 
 /// How an edge stands: `/status`, and `sluice-edge status --json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -18,6 +18,8 @@ pub struct StatusDocument {
     pub hub: HubStatus,
     /// The cameras.
     pub cameras: Vec<CameraStatus>,
+    /// Every camera found on the site's networks, those above among them.
+    pub found: Vec<FoundCamera>,
     /// What is not as it should be with the device itself.
     pub health: Vec<HealthItem>,
 }
@@ -47,7 +49,7 @@ pub struct CameraStatus {
 
 impl fmt::Display for StatusDocument {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { version, device_id, uptime_s, generation, hub, cameras, health } = self;
+        let Self { version, device_id, uptime_s, generation, hub, cameras, found, health } = self;
         writeln!(f, "sluice-edge {version}  {device_id}  up {}", Duration(*uptime_s))?;
         match (hub.connected, &hub.reason) {
             (true, _) => {
@@ -65,6 +67,15 @@ impl fmt::Display for StatusDocument {
             for tier in &camera.report.tiers {
                 writeln!(f, "    {}", Tier(tier))?;
             }
+            if !camera.report.sessions.is_empty() {
+                writeln!(f, "    {}", Sessions(&camera.report))?;
+            }
+        }
+        if !found.is_empty() {
+            writeln!(f, "found    {} on the networks of this site", found.len())?;
+        }
+        for camera in found {
+            writeln!(f, "  {}", Found(camera))?;
         }
         Ok(())
     }
@@ -112,10 +123,43 @@ impl fmt::Display for Tier<'_> {
     }
 }
 
+struct Sessions<'a>(&'a CameraReport);
+
+impl fmt::Display for Sessions<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let CameraReport { sessions, session_budget, .. } = self.0;
+        write!(f, "sessions  {}", sessions.len())?;
+        if *session_budget > 0 {
+            write!(f, ", streams at most {session_budget}")?;
+        }
+        for (n, held) in sessions.iter().enumerate() {
+            let start = if n == 0 { ":" } else { "," };
+            write!(f, "{start} {} {} {}", held.kind, held.purpose, held.state)?;
+        }
+        Ok(())
+    }
+}
+
+struct Found<'a>(&'a FoundCamera);
+
+impl fmt::Display for Found<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let FoundCamera { name, manufacturer, model, xaddr, state, text, .. } = self.0;
+        write!(f, "{:17} {name}  {manufacturer} {model}  {xaddr}", state.as_str())?;
+        match (state, text.as_str()) {
+            (FoundState::Understood, _) | (_, "") => Ok(()),
+            (_, text) => write!(f, "  {text}"),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use sluice_ids::{CameraId, Tier as TierName, UnixMillis};
-    use sluice_wire::{ReasonCode, control::TierState};
+    use sluice_wire::{
+        ReasonCode,
+        control::{HeldSession, SessionKind, SessionState, TierState},
+    };
 
     use super::*;
 
@@ -126,6 +170,24 @@ mod tests {
         let mut main = TierReport::new(TierName::Main, TierState::Resting, UnixMillis(1));
         main.reason_code = Some(ReasonCode::WrongPassword);
         main.reason_text = "the camera refuses the user or the password".into();
+        let camera_id = CameraId::from_uuid("0198c0de-0000-7000-8000-00000000002a".parse().unwrap());
+        let mut report = CameraReport::new(camera_id, vec![main, warm]);
+        report.session_budget = 2;
+        report.sessions = vec![HeldSession {
+            kind: SessionKind::Rtsp,
+            purpose: "sub".into(),
+            state: SessionState::Open,
+            since: UnixMillis(1),
+        }];
+        let found = FoundCamera {
+            name: "Gate".into(),
+            manufacturer: "Maker".into(),
+            model: "X1".into(),
+            xaddr: "http://192.0.2.9/onvif/device_service".into(),
+            state: FoundState::NeedsCredentials,
+            text: "it asks for a user and a password".into(),
+            ..FoundCamera::default()
+        };
         StatusDocument {
             version: "0.1.0".into(),
             device_id: "dev_1".into(),
@@ -137,13 +199,8 @@ mod tests {
                 reason: None,
                 media_links: 1,
             },
-            cameras: vec![CameraStatus {
-                name: "Dock".into(),
-                report: CameraReport::new(
-                    CameraId::from_uuid("0198c0de-0000-7000-8000-00000000002a".parse().unwrap()),
-                    vec![main, warm],
-                ),
-            }],
+            cameras: vec![CameraStatus { name: "Dock".into(), report }],
+            found: vec![found],
             health: Vec::new(),
         }
     }
@@ -157,7 +214,11 @@ mod tests {
              cameras  1 (generation 7)\n\
              \x20 cam_0198c0de00007000800000000000002a  Dock\n\
              \x20   main  resting     wrong-password: the camera refuses the user or the password\n\
-             \x20   sub   warm        avc1.42c01e  640x360  25 fps  980 kbit/s  GOP 2.0 s\n"
+             \x20   sub   warm        avc1.42c01e  640x360  25 fps  980 kbit/s  GOP 2.0 s\n\
+             \x20   sessions  1, streams at most 2: rtsp sub open\n\
+             found    1 on the networks of this site\n\
+             \x20 needs-credentials Gate  Maker X1  http://192.0.2.9/onvif/device_service  \
+             it asks for a user and a password\n"
         );
     }
 

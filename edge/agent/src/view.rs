@@ -2,7 +2,6 @@ use std::{net::SocketAddr, time::Instant};
 
 use sluice_edge_uplink::UplinkStatus;
 use sluice_ids::{DeviceId, UnixMillis};
-use sluice_pulls::Pulls;
 use sluice_runtime::{Clock, TaskScope};
 use sluice_telemetry::Metrics;
 use sluice_wire::control::HealthItem;
@@ -10,7 +9,8 @@ use tokio::sync::watch;
 
 use crate::{
     health::{self, Facts},
-    keeper::Kept,
+    keeper::{Kept, with_facts},
+    site::Site,
     status::{CameraStatus, HubStatus, StatusDocument},
 };
 
@@ -23,7 +23,7 @@ pub(crate) struct View {
     pub(crate) certificate_ends: UnixMillis,
     pub(crate) scope: TaskScope,
     pub(crate) metrics: Metrics,
-    pub(crate) cameras: Pulls,
+    pub(crate) site: Site,
     pub(crate) uplink: watch::Receiver<UplinkStatus>,
     pub(crate) kept: watch::Receiver<Kept>,
 }
@@ -48,7 +48,8 @@ impl View {
                 .and_then(|desired| desired.cameras.iter().find(|camera| camera.camera_id == id));
             camera.map(|camera| camera.name.clone()).unwrap_or_default()
         };
-        let cameras = self.cameras.snapshot().into_iter();
+        let cameras = with_facts(&self.site, self.site.pulls.snapshot()).into_iter();
+        let found = Vec::clone(&self.site.discovery.found().borrow().cameras);
         StatusDocument {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             device_id: self.device_id.to_string(),
@@ -56,6 +57,7 @@ impl View {
             generation: desired.as_ref().map_or(0, |desired| desired.generation),
             hub: self.hub(),
             cameras: cameras.map(|report| CameraStatus { name: name(report.camera_id), report }).collect(),
+            found,
             health: self.health(),
         }
     }

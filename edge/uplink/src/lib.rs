@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! agent ─report, catalogue─▶ Uplink ─┬─ control link (always one): desired state down, reports up
-//!       ◀─ desired, status ──────────┴─ media link per node: subscriptions down, access units up
+//!       ─found, events, answers──────┤                                   orders down, what was found up
+//!       ◀─ desired, orders, status ──┴─ media link per node: subscriptions down, access units up
 //!
 //! media link:  Source ─▶ pump (numbers, clock) ─▶ outbox (order, window, late GOPs cut) ─▶ one QUIC stream a unit
 //! ```
@@ -18,6 +19,7 @@ mod error;
 mod liveness;
 mod media;
 mod metrics;
+mod orders;
 mod outbox;
 mod redial;
 mod report;

@@ -15,6 +15,7 @@ pub(crate) struct UplinkMetrics {
     pub(crate) media_bytes: Counter,
     pub(crate) cut: Counter,
     pub(crate) reports: Counter,
+    pub(crate) events: Counter,
 }
 
 impl UplinkMetrics {
@@ -31,6 +32,7 @@ impl UplinkMetrics {
             registry.register("units", "Access units handed to QUIC", all.units.clone());
             registry.register("media_bytes", "Bytes of access units handed to QUIC", all.media_bytes.clone());
             registry.register("cut", "Access units given up because they were late", all.cut.clone());
+            registry.register("events", "Events of cameras told to control", all.events.clone());
             registry.register("reports", "Reports sent to control", all.reports.clone());
         });
         all

@@ -1,6 +1,7 @@
 use std::time::{Duration, Instant};
 
-use sluice_wire::control::{Reported, TierReport};
+use sluice_ids::UnixMillis;
+use sluice_wire::control::{Reported, SessionKind, TierReport};
 
 /// Decides when a report is worth its bytes. Pure.
 ///
@@ -47,6 +48,13 @@ impl Reporting {
 /// The report without what always moves.
 fn stable(reported: &Reported) -> Reported {
     let mut stable = reported.clone();
+    for camera in &mut stable.cameras {
+        camera.sessions.retain(|session| session.kind == SessionKind::Rtsp);
+        camera.sessions.iter_mut().for_each(|session| session.since = UnixMillis(0));
+        if let Some(facts) = &mut camera.facts {
+            facts.clock_offset_ms = facts.clock_offset_ms.map(|offset| offset / CLOCK_STEP_MS);
+        }
+    }
     for tier in stable.cameras.iter_mut().flat_map(|camera| &mut camera.tiers) {
         let still = TierReport {
             fps: tier.fps.map(|_| 0.0),
@@ -63,12 +71,14 @@ fn stable(reported: &Reported) -> Reported {
 /// Changes that follow each other fast go together.
 const GAP: Duration = Duration::from_millis(250);
 const VOLATILE: Duration = Duration::from_secs(60);
+/// A clock that drifts is news from here on.
+const CLOCK_STEP_MS: i64 = 5_000;
 /// Bits a second that moving numbers may cost on an idle link, of 5,000 in all.
 const VOLATILE_BITS: u32 = 500;
 
 #[cfg(test)]
 mod tests {
-    use sluice_ids::{CameraId, Tier, UnixMillis};
+    use sluice_ids::{CameraId, Tier};
     use sluice_wire::control::{CameraReport, TierState};
 
     use super::*;

@@ -1,4 +1,12 @@
-use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
 
 use sluice_ids::{CameraId, DeviceId, NodeId, Tier, UnixMillis};
 use sluice_runtime::{Clock, TaskScope};
@@ -7,16 +15,17 @@ use sluice_telemetry::Metrics;
 use sluice_trust::DeviceIdentity;
 use sluice_wire::{
     CAPABILITY, CloseCode,
-    control::{Desired, DesiredNode, EdgeHello, Reported},
+    control::{Answer, CameraEvent, Desired, DesiredNode, EdgeHello, FailureCode, Found, Order, Reported},
     media,
 };
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use crate::{
-    control::ControlTask,
+    control::{ControlTask, Upstream},
     error::UplinkError,
     media::NodeTask,
     metrics::UplinkMetrics,
+    orders::failed,
     status::{Board, LinkStatus, NodeStatus, UplinkStatus},
     transport::Dialer,
 };
@@ -31,6 +40,13 @@ pub trait Catalogue: Send + Sync {
 
     /// Asks a camera for a key frame, where it can be asked. The asker limits how often.
     fn request_key_frame(&self, _camera: CameraId, _tier: Tier) {}
+
+    /// Carries out what control wants once. The first answer with the order's number counts.
+    fn order(&self, order: Order, answers: mpsc::Sender<Answer>) {
+        let answer = failed(order.number, FailureCode::NotSupported, "nothing here carries out orders");
+        // A queue that is full has an answer for every order that waits.
+        let _ = answers.try_send(answer);
+    }
 }
 
 /// What an uplink is made of.
@@ -55,6 +71,9 @@ pub struct UplinkConfig {
 pub struct Uplink {
     desired: watch::Receiver<Option<Desired>>,
     reported: watch::Sender<Reported>,
+    found: watch::Sender<Arc<Found>>,
+    events: mpsc::Sender<CameraEvent>,
+    untold: Arc<AtomicU32>,
     board: Board,
 }
 
@@ -89,6 +108,8 @@ impl Uplink {
             Board::new(UplinkStatus { control: LinkStatus::new(config.control, now), nodes: Vec::new() });
         let (desired_in, desired) = watch::channel(config.last_desired);
         let (reported, reports) = watch::channel(Reported::default());
+        let (found, finds) = watch::channel(Arc::default());
+        let (events, noticed) = mpsc::channel(EVENTS);
         let hello = media::EdgeHello {
             device_id: config.device,
             version: config.version.clone(),
@@ -109,10 +130,11 @@ impl Uplink {
             capability: CAPABILITY,
             seal_public_key: config.seal_public_key,
         };
-        let control = ControlTask::new(common.clone(), config.control, hello, desired_in, reports);
+        let upstream = Upstream { reports, found: finds, events: noticed };
+        let control = ControlTask::new(common.clone(), config.control, hello, desired_in, upstream);
         scope.spawn("control-link", control.run());
         scope.spawn("media-links", keep_nodes(common, config.control, desired.clone()));
-        Ok(Self { desired, reported, board })
+        Ok(Self { desired, reported, found, events, untold: Arc::default(), board })
     }
 
     /// What control wants; `None` until it has said so, now or before the last restart.
@@ -128,6 +150,22 @@ impl Uplink {
             *last = reported;
             news
         });
+    }
+
+    /// What was found on the device's networks. The newest counts; changes go together, one message in two seconds.
+    pub fn found(&self, found: Arc<Found>) {
+        self.found.send_replace(found);
+    }
+
+    /// Something a camera noticed. While the link is down or busy it is dropped, and the next one says how many were.
+    pub fn event(&self, mut event: CameraEvent) {
+        let untold = self.untold.swap(0, Ordering::Relaxed);
+        event.left_out = event.left_out.saturating_add(untold);
+        let left_out = event.left_out.saturating_add(1);
+        let up = self.board.subscribe().borrow().control.up;
+        if !up || self.events.try_send(event).is_err() {
+            self.untold.fetch_add(left_out, Ordering::Relaxed);
+        }
     }
 
     /// How the links stand.
@@ -185,6 +223,8 @@ fn nodes(desired: &Desired, control: SocketAddr) -> Vec<DesiredNode> {
     desired.nodes.iter().map(reachable).collect()
 }
 
+/// Events that wait to be written; more are dropped and counted.
+const EVENTS: usize = 256;
 /// How long the hub is given to hear that the edge stops.
 const GOODBYE: Duration = Duration::from_millis(300);
 

@@ -30,7 +30,8 @@ impl Appliance {
         let hub = UdpSocket::bind("127.0.0.1:0").unwrap();
         let private = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let config = format!(
-            "state_dir = \"state\"\n[hub]\ncontrol = \"{}\"\n[private]\nlisten = \"{private}\"\n{more}",
+            "state_dir = \"state\"\n[hub]\ncontrol = \"{}\"\n[private]\nlisten = \"{private}\"\n\
+             [cameras.discovery]\nenabled = false\n{more}",
             hub.local_addr().unwrap()
         );
         for (name, text) in [

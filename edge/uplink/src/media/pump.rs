@@ -1,4 +1,4 @@
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use sluice_ids::{CameraId, Tier};
 use sluice_runtime::{Clock, Shutdown};
@@ -41,7 +41,13 @@ impl Pump {
         loop {
             let source = self.source().await;
             let mut subscription = source.subscribe(self.start).await;
-            while let Some(event) = subscription.next().await {
+            let mut asking = pin!(self.ask(&source));
+            loop {
+                let event = tokio::select! { biased;
+                    event = subscription.next() => event,
+                    () = &mut asking => None,
+                };
+                let Some(event) = event else { break };
                 translate.handle(self.clock.now(), event);
                 while let Some(output) = translate.poll() {
                     if self.out.send((self.request, output)).await.is_err() {
@@ -51,6 +57,36 @@ impl Pump {
             }
             // The source was replaced by one with other settings, or removed.
             self.clock.sleep(AGAIN).await;
+        }
+    }
+
+    /// Asks the camera for a key frame whenever the subscriber would wait for one, or begin long ago. Until the source ends.
+    async fn ask(&self, source: &Source) {
+        let mut keys = source.key_frames();
+        let mut begin = self.start == Start::NextKey;
+        loop {
+            let Ok(seen) = keys.wait_for(|keys| keys.flowing).await.map(|keys| *keys) else { return };
+            let fresh =
+                seen.newest.is_some_and(|at| self.clock.now().saturating_duration_since(at) <= STALE_AFTER);
+            for _ in 0..ASKED_AT_MOST {
+                if fresh && !begin {
+                    break;
+                }
+                self.catalogue.request_key_frame(self.camera, self.tier);
+                let came = keys.wait_for(|keys| keys.count != seen.count || !keys.flowing);
+                match tokio::time::timeout(ASK_AGAIN_AFTER, came).await {
+                    Ok(Ok(_)) => break,
+                    Ok(Err(_)) => return,
+                    Err(_) => {}
+                }
+            }
+            begin = false;
+            // From now on the stream goes on by itself, unless a gap or a new session leaves nothing to begin with.
+            if keys.wait_for(|keys| keys.newest.is_some()).await.is_err()
+                || keys.wait_for(|keys| keys.newest.is_none()).await.is_err()
+            {
+                return;
+            }
         }
     }
 
@@ -80,3 +116,8 @@ impl Pump {
 }
 
 const AGAIN: Duration = Duration::from_millis(300);
+/// A group of pictures longer than this is sent more slowly than a camera that is asked sends a key frame.
+const STALE_AFTER: Duration = Duration::from_secs(2);
+/// Who is asked limits how often; a camera that did not hear is asked again.
+const ASK_AGAIN_AFTER: Duration = Duration::from_millis(1_200);
+const ASKED_AT_MOST: usize = 3;
