@@ -6,7 +6,7 @@ import { h, setText } from "../ui/dom.ts";
 import { c, told } from "../ui/texts_camera.ts";
 import { section, type Section } from "./camera_section.ts";
 
-const TONES: Readonly<Record<string, string>> = { hint: "wait", warning: "late" };
+const TONES: Readonly<Record<string, string>> = { hint: "off", warning: "late" };
 
 /** What would make the camera play better, and doing it. */
 export class DoctorSection implements Section {
