@@ -86,14 +86,13 @@ impl Cameras {
 
     /// The cameras that should be; those without an ONVIF side are passed over. What stays the same goes on undisturbed.
     pub fn apply(&self, cameras: &[DesiredCamera]) {
-        self.0.apply(cameras);
+        self.0.apply(Some(cameras));
     }
 
     /// The device of this key answers here now, whatever the registry says.
     pub fn moved(&self, key: &str, xaddr: &Url) {
         if self.0.registry().moves(key, xaddr) {
-            let cameras = self.0.registry().cameras();
-            self.0.apply(&cameras);
+            self.0.apply(None);
         }
     }
 

@@ -33,6 +33,7 @@ use crate::{
 };
 use fault::told;
 use media::Told;
+use moves::Way;
 use services::Services;
 
 pub(crate) use moves::move_limit;
@@ -120,6 +121,8 @@ struct Memory {
     offset: Option<(Option<i64>, Instant)>,
     services: Option<Arc<Services>>,
     told: Option<Arc<Told>>,
+    /// How it takes moves.
+    way: Way,
 }
 
 /// A whole question with its answer. Cheap cameras compute two seconds for a list of profiles.

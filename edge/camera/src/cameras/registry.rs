@@ -51,7 +51,7 @@ impl Registry {
         news
     }
 
-    pub(super) fn cameras(&self) -> Vec<DesiredCamera> {
+    fn cameras(&self) -> Vec<DesiredCamera> {
         self.seats.values().map(|seat| seat.camera.clone()).collect()
     }
 
@@ -99,12 +99,14 @@ impl Registry {
 }
 
 impl Shared {
-    pub(super) fn apply(self: &Arc<Self>, cameras: &[DesiredCamera]) {
+    /// What should be, or what was applied last, at addresses that may have changed.
+    pub(super) fn apply(self: &Arc<Self>, cameras: Option<&[DesiredCamera]>) {
         let ended = {
             let mut registry = self.registry();
+            let cameras = cameras.map_or_else(|| registry.cameras(), <[_]>::to_vec);
             let (mut seats, mut contacts) = (BTreeMap::new(), BTreeMap::<Place, Arc<Contact>>::new());
             let mut served: BTreeMap<Place, Vec<Served>> = BTreeMap::new();
-            for camera in cameras {
+            for camera in &cameras {
                 let before = registry.seats.remove(&camera.camera_id);
                 let credentials = match &before {
                     Some(seat) if is_sealed_alike(&seat.camera, camera) => seat.credentials.clone(),

@@ -38,7 +38,10 @@ impl Client {
     async fn profiles(&self, client: &OnvifClient, services: &Services) -> Result<Told, AskError> {
         if let Some(url) = &services.media2 {
             match self.profiles2(client, url).await {
-                Ok(profiles) if !profiles.is_empty() => return Ok(Told { profiles, media2: true }),
+                // Some list Media2 profiles without saying what is in them.
+                Ok(profiles) if profiles.iter().any(|profile| !profile.encoder.is_empty()) => {
+                    return Ok(Told { profiles, media2: true });
+                }
                 Err(error) if !error.is_unknown() => return Err(error),
                 _ => {}
             }

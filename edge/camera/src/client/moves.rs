@@ -59,12 +59,11 @@ impl Client {
         let url = services.ptz.as_ref().ok_or(AskError::NotSupported)?;
         match command {
             PtzCommand::Continuous { pan, tilt, zoom, for_ms } => {
-                self.go_on(url, profile, vector([*pan, *tilt, *zoom]), *for_ms).await?;
+                let seconds = move_limit(*for_ms).as_millis().div_ceil(1_000) + 1;
+                self.go(url, profile, [*pan, *tilt, *zoom], Some(seconds)).await?;
             }
             PtzCommand::Relative { pan, tilt, zoom } => {
-                let vector = vector([*pan, *tilt, *zoom]);
-                let body = format!("<tptz:Translation>{vector}</tptz:Translation>");
-                self.order(url, "RelativeMove", profile, &body).await?;
+                self.go(url, profile, [*pan, *tilt, *zoom], None).await?;
             }
             PtzCommand::Absolute { pan, tilt, zoom } => {
                 let body = format!(
@@ -92,14 +91,26 @@ impl Client {
         Ok(PtzAnswer::Done)
     }
 
-    /// The camera is told to stop by itself too, should this machine be gone by then. Some do not take a time.
-    async fn go_on(&self, url: &str, profile: &str, vector: String, for_ms: u32) -> Result<(), AskError> {
-        let velocity = format!("<tptz:Velocity>{vector}</tptz:Velocity>");
-        let seconds = move_limit(for_ms).as_millis().div_ceil(1_000) + 1;
-        let timed = format!("{velocity}<tptz:Timeout>PT{seconds}S</tptz:Timeout>");
-        match self.order(url, "ContinuousMove", profile, &timed).await {
-            Err(AskError::Fault(_)) => self.order(url, "ContinuousMove", profile, &velocity).await,
-            answer => answer,
+    /// A continuous move of at most so many seconds, or a relative one, in the first way that the camera takes.
+    async fn go(
+        &self,
+        url: &str,
+        profile: &str,
+        by: [f64; 3],
+        seconds: Option<u128>,
+    ) -> Result<(), AskError> {
+        let mut way = self.memory().way;
+        loop {
+            let (name, body) = moving(way, by, seconds);
+            match self.order(url, name, profile, &body).await {
+                Err(AskError::Fault(_)) if way.next().is_some() => way = way.next().unwrap_or(way),
+                answer => {
+                    if answer.is_ok() {
+                        self.memory().way = way;
+                    }
+                    return answer;
+                }
+            }
         }
     }
 
@@ -111,16 +122,46 @@ impl Client {
     }
 }
 
-/// Only the axes that move: a head without zoom refuses to be zoomed by nothing.
-fn vector([pan, tilt, zoom]: [f64; 3]) -> String {
+/// How a camera wants to be told to move.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Way {
+    /// With every axis, for one that is not named goes on as it did, and with a time limit: it stops by itself, should
+    /// this machine be gone by then.
+    #[default]
+    Whole,
+    /// With the axes that move: a head without zoom refuses to be zoomed by nothing.
+    Moving,
+    /// Without a time limit as well.
+    Bare,
+}
+
+impl Way {
+    const fn next(self) -> Option<Self> {
+        match self {
+            Self::Whole => Some(Self::Moving),
+            Self::Moving => Some(Self::Bare),
+            Self::Bare => None,
+        }
+    }
+}
+
+/// The operation and what is in it beside the profile.
+fn moving(way: Way, [pan, tilt, zoom]: [f64; 3], seconds: Option<u128>) -> (&'static str, String) {
     let mut vector = String::new();
-    if pan != 0.0 || tilt != 0.0 || zoom == 0.0 {
+    if way == Way::Whole || pan != 0.0 || tilt != 0.0 || zoom == 0.0 {
         vector.push_str(&format!("<tt:PanTilt x=\"{pan}\" y=\"{tilt}\"/>"));
     }
-    if zoom != 0.0 {
+    if way == Way::Whole || zoom != 0.0 {
         vector.push_str(&format!("<tt:Zoom x=\"{zoom}\"/>"));
     }
-    vector
+    match seconds {
+        None => ("RelativeMove", format!("<tptz:Translation>{vector}</tptz:Translation>")),
+        Some(_) if way == Way::Bare => ("ContinuousMove", format!("<tptz:Velocity>{vector}</tptz:Velocity>")),
+        Some(seconds) => {
+            let timeout = format!("<tptz:Timeout>PT{seconds}S</tptz:Timeout>");
+            ("ContinuousMove", format!("<tptz:Velocity>{vector}</tptz:Velocity>{timeout}"))
+        }
+    }
 }
 
 #[cfg(test)]
@@ -128,14 +169,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_moving_axes_are_named() {
-        assert_eq!(vector([0.5, 0.0, 0.0]), "<tt:PanTilt x=\"0.5\" y=\"0\"/>");
-        assert_eq!(vector([0.0, 0.0, -1.0]), "<tt:Zoom x=\"-1\"/>");
-        assert_eq!(
-            vector([0.0, 0.0, 0.0]),
-            "<tt:PanTilt x=\"0\" y=\"0\"/>",
-            "standing still is an order too"
+    fn a_camera_is_told_less_where_it_does_not_take_more() {
+        let pan = |way| moving(way, [0.5, 0.0, 0.0], Some(2)).1;
+        let both = "<tt:PanTilt x=\"0.5\" y=\"0\"/><tt:Zoom x=\"0\"/>";
+        assert!(pan(Way::Whole).contains(both), "a zoom that goes on is ended");
+        assert!(
+            !pan(Way::Moving).contains("Zoom")
+                && pan(Way::Moving).contains("<tptz:Timeout>PT2S</tptz:Timeout>")
         );
+        assert!(!pan(Way::Bare).contains("Timeout"));
+        let zoom = moving(Way::Moving, [0.0, 0.0, -1.0], None);
+        assert_eq!(
+            zoom,
+            ("RelativeMove", "<tptz:Translation><tt:Zoom x=\"-1\"/></tptz:Translation>".to_owned())
+        );
+        let still = moving(Way::Moving, [0.0; 3], Some(2)).1;
+        assert!(still.contains("<tt:PanTilt x=\"0\" y=\"0\"/>"), "standing still is an order too");
     }
 
     #[test]
