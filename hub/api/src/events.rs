@@ -1,9 +1,11 @@
 //! What happens at this hub, as events with ids that a listener can resume from.
 
 use std::{
-    collections::{BTreeSet, HashMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
     future::ready,
+    mem,
     sync::Arc,
+    time::{Duration, Instant},
 };
 
 use serde_json::{Value, json};
@@ -12,8 +14,7 @@ use sluice_hub_store::Store;
 use sluice_hub_streams::{Language, Phase, SessionView, StreamEvent, Streams, Why};
 use sluice_ids::{CameraId, DeviceId, TenantId};
 use sluice_runtime::{Clock, Shutdown, TaskScope, random_bytes};
-use sluice_wire::control::CameraEvent;
-use sluice_wire::node::StayReason;
+use sluice_wire::{control::CameraEvent, node::StayReason};
 use tokio::sync::{broadcast, broadcast::error::RecvError, mpsc, oneshot};
 
 use crate::standing::{self, StateNow};
@@ -64,6 +65,7 @@ impl Events {
         let (live, _) = broadcast::channel(KEPT);
         let boot = format!("{:x}{}", clock.unix_millis(), hex::encode(random_bytes::<2>()));
         let task = Task {
+            clock,
             shutdown: scope.shutdown(),
             inbox,
             of_streams: streams.events(),
@@ -76,6 +78,8 @@ impl Events {
             kept: VecDeque::new(),
             last: 0,
             dirty: BTreeSet::new(),
+            finds: BTreeMap::new(),
+            tell_finds_at: None,
             told: HashMap::new(),
         };
         scope.spawn("events", task.run());
@@ -103,6 +107,7 @@ impl Events {
 }
 
 struct Task {
+    clock: Clock,
     shutdown: Shutdown,
     inbox: mpsc::Receiver<Command>,
     of_streams: broadcast::Receiver<StreamEvent>,
@@ -116,6 +121,9 @@ struct Task {
     last: u64,
     /// Cameras that may stand otherwise: looked at one by one, however often they were named.
     dirty: BTreeSet<CameraId>,
+    /// Devices whose finds are shown otherwise: a search changes them many times a second.
+    finds: BTreeMap<DeviceId, TenantId>,
+    tell_finds_at: Option<Instant>,
     told: HashMap<CameraId, StateNow>,
 }
 
@@ -138,6 +146,7 @@ impl Task {
                     Err(RecvError::Lagged(_)) => self.look_at_all(),
                     Err(RecvError::Closed) => return,
                 },
+                () = self.clock.sleep_until(self.tell_finds_at) => self.tell_finds(),
                 () = ready(()), if !self.dirty.is_empty() => {
                     if let Some(camera) = self.dirty.pop_first() {
                         self.look_at(camera).await;
@@ -226,7 +235,15 @@ impl Task {
     }
 
     fn discoveries_changed(&mut self, tenant: TenantId, device: DeviceId) {
-        self.publish(tenant, "discoveries.changed", (None, None), &json!({ "device_id": device }));
+        self.finds.insert(device, tenant);
+        self.tell_finds_at.get_or_insert(self.clock.now() + FINDS_EVERY);
+    }
+
+    fn tell_finds(&mut self) {
+        self.tell_finds_at = None;
+        for (device, tenant) in mem::take(&mut self.finds) {
+            self.publish(tenant, "discoveries.changed", (None, None), &json!({ "device_id": device }));
+        }
     }
 
     fn of_camera(&mut self, tenant: TenantId, event: &CameraEvent) {
@@ -284,3 +301,5 @@ impl Task {
 const COMMANDS: usize = 1_024;
 /// How far back a listener can resume, and how far a slow one may be behind before it must look again.
 const KEPT: usize = 1_024;
+/// How often consoles are told to read a list of finds again while a device searches.
+const FINDS_EVERY: Duration = Duration::from_millis(300);

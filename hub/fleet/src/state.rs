@@ -333,7 +333,7 @@ mod tests {
         assert_eq!((online.sessions.len(), online.session_budget), (MOST_SESSIONS, 4));
         let offline = CameraState::derive(&camera, LinkState::Offline { since: None }, Some(&report));
         assert_eq!((offline.sessions.len(), offline.facts.unwrap().model.len()), (0, LONGEST_TEXT));
-        let mut moved = report.clone();
+        let mut moved = report;
         moved.sessions.clear();
         let moved = CameraState::derive(&camera, LinkState::Online, Some(&moved));
         assert!(moved != online && !moved.is_news_after(&online));

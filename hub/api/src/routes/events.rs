@@ -58,8 +58,9 @@ enum Audience {
 }
 
 /// What happens, as Server-Sent Events: `camera.state`, `camera.event` (what a camera noticed: `motion`, `tamper`,
-/// `input`), `device.state`, `session.state`, `session.ended`, `registry.changed`, `discoveries.changed`. Resumes after `Last-Event-ID`, or says `resync`: look at the lists again. One stream serves a
-/// whole wall.
+/// `input`), `device.state`, `session.state`, `session.tier` (it shows another tier; over HLS its player is to renew it for that),
+/// `session.ended`, `registry.changed`, `discoveries.changed`. Resumes after `Last-Event-ID`, or says `resync`: look at
+/// the lists again. One stream serves a whole wall.
 #[utoipa::path(get, path = "/events", tag = "events", params(EventsQuery), responses(
     (status = 200, content_type = "text/event-stream", body = String), (status = 401, body = Problem)))]
 pub(crate) async fn listen(

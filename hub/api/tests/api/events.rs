@@ -275,11 +275,21 @@ async fn what_cameras_notice_and_devices_find_is_heard_by_their_tenant() {
         source: "door".into(),
         left_out: 0,
     };
-    hub.devices.noticed(ours.device, event).await;
+    hub.devices.noticed(ours.device, event.clone()).await;
     let found = FoundCamera { key: "a".into(), ..FoundCamera::default() };
-    hub.devices.found(ours.device, Found { cameras: vec![found], ..Found::default() }).await;
+    for n in 0..50 {
+        let cameras = vec![FoundCamera { name: n.to_string(), ..found.clone() }];
+        hub.devices.found(ours.device, Found { cameras, ..Found::default() }).await;
+    }
     let noticed = ear.next("camera.event").await.data;
     let expected = json!({ "camera_id": camera, "kind": "motion", "active": true, "source": "door", "at": 77, "left_out": 0 });
     assert_eq!(noticed, expected);
+    while !ear.text.contains("discoveries.changed") {
+        ear.more().await;
+    }
+    hub.devices.noticed(ours.device, CameraEvent { at: UnixMillis(78), ..event }).await;
+    ear.silent_until("\"at\":78", "never").await;
+    let told = ear.text.matches("event: discoveries.changed").count();
+    assert!((1..5).contains(&told), "a search does not flood: {}", ear.text);
     assert_eq!(ear.next("discoveries.changed").await.data, json!({ "device_id": ours.device }));
 }

@@ -57,7 +57,7 @@ fn each_rule_speaks_for_its_fault_and_only_then() {
         (
             |camera| {
                 camera.tiers[0].gop_s = Some(4.0);
-                set(camera, 0).gop_frames = 100
+                set(camera, 0).gop_frames = 100;
             },
             "gop-long",
             Some(Tier::Main),
@@ -66,7 +66,7 @@ fn each_rule_speaks_for_its_fault_and_only_then() {
         (
             |camera| {
                 camera.tiers[1].gop_s = None;
-                set(camera, 1).gop_frames = 250
+                set(camera, 1).gop_frames = 250;
             },
             "gop-long",
             Some(Tier::Sub),
@@ -84,7 +84,7 @@ fn each_rule_speaks_for_its_fault_and_only_then() {
         (
             |camera| {
                 (camera.tiers[1].width, camera.tiers[1].height, camera.tiers[1].bitrate_kbps) =
-                    (1_280, 720, 900)
+                    (1_280, 720, 900);
             },
             "sub-large",
             Some(Tier::Sub),
@@ -102,7 +102,7 @@ fn each_rule_speaks_for_its_fault_and_only_then() {
         (
             |camera| {
                 set(camera, 0).constant_bitrate = Some(false);
-                camera.tiers[0].bitrate_kbps = 6_000
+                camera.tiers[0].bitrate_kbps = 6_000;
             },
             "vbr-peaks",
             Some(Tier::Main),
