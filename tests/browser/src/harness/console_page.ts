@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { BrowserContext, Locator, Page } from "playwright-core";
-import type { Probe, Shown } from "../page/probe.ts";
+import type { Probe, Shown, Watched } from "../page/probe.ts";
 import { eventually } from "./runner.ts";
 import type { Stack } from "./stack.ts";
 
@@ -132,6 +132,24 @@ export class ConsolePage {
       assert.ok(clock !== undefined, `no clock in the picture of ${id}`);
       return clock;
     });
+  }
+
+  /** Presses the button that makes one tile large, or small again. */
+  async enlarge(cameraId: string): Promise<void> {
+    await this.page.click(`${tile(cameraId)} .tile-buttons button:last-child`);
+  }
+
+  /** Waits until a tile shows this tier. */
+  async showsTier(cameraId: string, tier: string, ms = 20_000): Promise<void> {
+    await eventually(ms, async () => { assert.ok((await this.words(cameraId)).source.includes(` · ${tier}`), (await this.words(cameraId)).source); });
+  }
+
+  async watch(cameraId: string): Promise<void> {
+    await this.page.evaluate((id) => { window.probe.watch(id); }, cameraId);
+  }
+
+  watched(cameraId: string): Promise<Watched> {
+    return this.page.evaluate((id) => window.probe.watched(id), cameraId);
   }
 
   async record(cameraId: string): Promise<void> {

@@ -21,16 +21,20 @@ export class OddCamera {
     this.name = name;
   }
 
-  /** Starts it with these arguments of `sluice-camsim`, adds its small picture and waits until the edge knows it. */
-  static async start(stack: Stack, name: string, args: readonly string[]): Promise<OddCamera> {
+  /**
+   * Starts it with these arguments of `sluice-camsim`, adds its small picture, and a big one of this size if there is to
+   * be one, and waits until the edge knows it.
+   */
+  static async start(stack: Stack, name: string, args: readonly string[], main = "none"): Promise<OddCamera> {
     const { rtsp } = await freePorts();
     mkdirSync(stack.dir, { recursive: true });
     const program = new Program(stack.binary("sluice-camsim"), [
-      "--cameras", "1", "--name", name, "--main", "none", "--sub", "640x360", "--listen", `127.0.0.1:${rtsp}`, ...args,
+      "--cameras", "1", "--name", name, "--main", main, "--sub", "640x360", "--listen", `127.0.0.1:${rtsp}`, ...args,
     ], path.join(stack.dir, `camsim-${name.replace(/\W+/g, "-")}.log`));
     program.start();
     try {
-      const id = await stack.addCamera(name, [{ tier: "sub", url: `rtsp://127.0.0.1:${rtsp}/cam/1/sub` }]);
+      const tiers = main === "none" ? ["sub"] : ["sub", "main"];
+      const id = await stack.addCamera(name, tiers.map((tier) => ({ tier, url: `rtsp://127.0.0.1:${rtsp}/cam/1/${tier}` })), {}, { warm: "all" });
       const camera = new OddCamera(stack, program, id, name);
       await camera.#known();
       return camera;
@@ -46,6 +50,12 @@ export class OddCamera {
     return (body.tiers as Record<string, unknown>[])[0] ?? {};
   }
 
+  /** What the hub says of all its streams. */
+  async #streams(): Promise<Record<string, unknown>[]> {
+    const { body } = await this.#stack.call("GET", `/cameras/${this.id}`);
+    return body.tiers as Record<string, unknown>[];
+  }
+
   async end(): Promise<void> {
     await this.#stack.call("DELETE", `/cameras/${this.id}`);
     await this.#program.stop();
@@ -55,8 +65,8 @@ export class OddCamera {
   async #known(): Promise<void> {
     await eventually(READY_LIMIT_MS, async () => {
       this.#program.check();
-      const stream = await this.stream();
-      if (typeof stream.codec !== "string") throw new Error(`not known yet: ${JSON.stringify(stream)}`);
+      const streams = await this.#streams();
+      if (streams.some(({ codec }) => typeof codec !== "string")) throw new Error(`not known yet: ${JSON.stringify(streams)}`);
     });
   }
 }

@@ -4,14 +4,15 @@ export class Skip extends Error {}
 interface Entry {
   readonly name: string;
   readonly body: () => Promise<void>;
+  readonly limitMs: number;
 }
 
 const entries: Entry[] = [];
 const TEST_LIMIT_MS = 120_000;
 
 /** Declares a test; its name is a sentence. */
-export function test(name: string, body: () => Promise<void>): void {
-  entries.push({ name, body });
+export function test(name: string, body: () => Promise<void>, limitMs = TEST_LIMIT_MS): void {
+  entries.push({ name, body, limitMs });
 }
 
 let afterEach: () => Promise<void> = () => Promise.resolve();
@@ -25,10 +26,10 @@ export function setAfterEach(body: () => Promise<void>): void {
 export async function runAll(only: readonly string[], onFailure: (name: string) => Promise<string>): Promise<number> {
   const chosen = entries.filter(({ name }) => only.length === 0 || only.some((part) => name.includes(part)));
   const counts = { passed: 0, failed: 0, skipped: 0 };
-  for (const { name, body } of chosen) {
+  for (const { name, body, limitMs } of chosen) {
     const began = performance.now();
     try {
-      await within(TEST_LIMIT_MS, body(), "the test did not end in time");
+      await within(limitMs, body(), "the test did not end in time");
       counts.passed += 1;
       say(`ok - ${name} (${Math.round(performance.now() - began)} ms)`);
     } catch (error) {

@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { promisify } from "node:util";
 import { freePorts, type Ports } from "./ports.ts";
@@ -35,6 +35,8 @@ export interface StackOptions {
   readonly tiers?: readonly string[];
   /** Further lines of the hub's `[webrtc]`. */
   readonly webrtc?: readonly string[];
+  /** Further lines of the edge's configuration. */
+  readonly edge?: readonly string[];
   /** Further fields of each `POST /cameras`. */
   readonly fields?: Readonly<Record<string, unknown>>;
 }
@@ -114,6 +116,7 @@ export class Stack {
       "--private-listen", local(this.#ports.edgePrivate), "--json",
     )) as { device_id: string; site_id: string };
     this.#issued = issued;
+    appendFileSync(path.join(this.dir, "edge/edge.toml"), ["", ...(this.#options.edge ?? []), ""].join("\n"));
     this.camsim.start();
     this.hub.start();
     await this.answers();
@@ -249,11 +252,11 @@ export class Stack {
   }
 
   /** Adds a camera that the edge pulls, and answers its id. */
-  async addCamera(name: string, tiers: readonly { readonly tier: string; readonly url: string }[], account: Readonly<Record<string, string>> = {}): Promise<string> {
+  async addCamera(name: string, tiers: readonly { readonly tier: string; readonly url: string }[], account: Readonly<Record<string, string>> = {}, fields: Readonly<Record<string, unknown>> = {}): Promise<string> {
     const { status, body } = await this.call("POST", "/cameras", {
       name, site_id: this.#issued?.site_id, via: this.#issued?.device_id,
       source: { type: "rtsp", ...account, tiers },
-      ...this.#options.fields,
+      ...this.#options.fields, ...fields,
     });
     if (status !== 201 || typeof body.id !== "string") throw new Error(`adding ${name}: ${status} ${JSON.stringify(body)}`);
     return body.id;

@@ -10,6 +10,26 @@ export interface Shown {
   readonly clock: number;
 }
 
+/** One picture that a camera's element showed, however it looked. */
+export interface Frame {
+  /** When it was given to the screen, ms by the page's clock. */
+  readonly at: number;
+  /** How many there were up to it: a busy page is not told of each. */
+  readonly count: number;
+  /** Burnt-in time, unix ms; null where there is none to be read. */
+  readonly clock: number | null;
+  /** Pixels. */
+  readonly width: number;
+}
+
+/** What was seen of a camera's element without a break. */
+export interface Watched {
+  readonly frames: readonly Frame[];
+  /** How often the element was looked at, and how often it was black or empty. */
+  readonly looks: number;
+  readonly black: number;
+}
+
 /** What tests ask a page about its videos. */
 export interface Probe {
   /** The burnt-in time on the screen now, by camera. */
@@ -22,6 +42,10 @@ export interface Probe {
   beeps(cameraId: string, ms: number): Promise<readonly number[]>;
   /** What was recorded so far. */
   shown(cameraId: string): readonly Shown[];
+  /** Looks at a camera's tile with every picture and every drawing of the page from now on. */
+  watch(cameraId: string): void;
+  /** What was seen of it so far. */
+  watched(cameraId: string): Watched;
 }
 
 declare global {
@@ -34,6 +58,9 @@ declare global {
 
 const canvas = document.createElement("canvas");
 const recorded = new Map<string, Shown[]>();
+const watching = new Map<string, { frames: Frame[]; looks: number; black: number }>();
+/** A mean brightness below this, of 255, is no picture of a camera here. */
+const BLACK = 12;
 
 function video(cameraId: string): HTMLVideoElement | null {
   return document.querySelector(`[data-camera="${cameraId}"] video`);
@@ -41,6 +68,18 @@ function video(cameraId: string): HTMLVideoElement | null {
 
 function clockOf(element: HTMLVideoElement): number | undefined {
   return readVideoClock(element, canvas) ?? undefined;
+}
+
+/** Whether an element shows nothing, as somebody in front of the screen would see it. */
+function isBlack(element: HTMLVideoElement): boolean {
+  const small = Object.assign(document.createElement("canvas"), { width: 16, height: 9 });
+  const context = small.getContext("2d", { willReadFrequently: true });
+  if (context === null || element.videoWidth === 0) return true;
+  context.drawImage(element, 0, 0, 16, 9);
+  const { data } = context.getImageData(0, 0, 16, 9);
+  let sum = 0;
+  for (let at = 0; at < data.length; at += 4) sum += ((data[at] ?? 0) + (data[at + 1] ?? 0) + (data[at + 2] ?? 0)) / 3;
+  return sum / (data.length / 4) < BLACK;
 }
 
 /** A sample this loud is of a beep. */
@@ -124,5 +163,31 @@ window.probe = {
   },
   shown(cameraId) {
     return recorded.get(cameraId) ?? [];
+  },
+  watch(cameraId) {
+    const seen = { frames: [] as Frame[], looks: 0, black: 0 };
+    watching.set(cameraId, seen);
+    let heard: HTMLVideoElement | null = null;
+    const listen = (element: HTMLVideoElement): void => {
+      heard = element;
+      element.requestVideoFrameCallback((_now, { presentationTime, presentedFrames, width }) => {
+        if (watching.get(cameraId) !== seen || heard !== element) return;
+        seen.frames.push({ at: presentationTime, count: presentedFrames, clock: clockOf(element) ?? null, width });
+        listen(element);
+      });
+    };
+    const look = (): void => {
+      if (watching.get(cameraId) !== seen) return;
+      // The tile may have put another element into the place of the first.
+      const element = video(cameraId);
+      if (element !== null && element !== heard) listen(element);
+      seen.looks += 1;
+      if (element === null || isBlack(element)) seen.black += 1;
+      requestAnimationFrame(look);
+    };
+    look();
+  },
+  watched(cameraId) {
+    return watching.get(cameraId) ?? { frames: [], looks: 0, black: 0 };
   },
 };
