@@ -25,7 +25,7 @@ pub(crate) struct Basis {
 ///
 /// ```text
 /// Settled ──a larger picture is wanted──▶ Moving ──node──▶ Settled
-///    └──a smaller one is, for 5 s──────────▲  └── the node cannot: not again for 30 s ──▶ Settled
+///    └──a smaller one is, for 5 s──────────▲  └── the node cannot: not again for a while ──▶ Settled
 /// ```
 #[derive(Debug, Clone)]
 pub(crate) struct TierChoice {
@@ -36,6 +36,8 @@ pub(crate) struct TierChoice {
     shrink_at: Option<Instant>,
     /// What the node could not bring it to, and until when it is not asked again.
     barred: Option<(Tier, Instant)>,
+    /// How often it could not, one time after the other.
+    failures: u32,
     why: Vec<Why>,
 }
 
@@ -52,7 +54,7 @@ pub(crate) enum Turn {
 
 impl TierChoice {
     pub(crate) fn new(basis: Basis) -> Self {
-        Self { basis, moving: None, shrink_at: None, barred: None, why: Vec::new() }
+        Self { basis, moving: None, shrink_at: None, barred: None, failures: 0, why: Vec::new() }
     }
 
     /// Takes what is known of the camera now.
@@ -68,8 +70,9 @@ impl TierChoice {
     /// What to do at `now` for a session that stands so.
     pub(crate) fn look(&mut self, now: Instant, view: &SessionView) -> Turn {
         if let Some((tier, _)) = self.moving.filter(|(_, give_up)| *give_up <= now) {
-            self.stayed(now, tier);
+            self.stayed(now, tier, false);
         }
+        self.barred = self.barred.filter(|(_, until)| *until > now);
         let Some((tier, why)) = self.wanted(view, WHOLE) else { return Turn::Keep };
         let heading = self.moving.map_or(view.tier, |(tier, _)| tier);
         if tier == heading {
@@ -78,7 +81,7 @@ impl TierChoice {
             self.why.clone_from(&why);
             return if told { Turn::Keep } else { Turn::Because(why) };
         }
-        if self.barred.is_some_and(|(barred, until)| barred == tier && until > now) {
+        if self.barred.is_some_and(|(barred, _)| barred == tier) {
             return Turn::Keep;
         }
         // Back to what is still shown costs nothing.
@@ -95,20 +98,24 @@ impl TierChoice {
     /// It shows what it was to show.
     pub(crate) fn arrived(&mut self, tier: Tier) {
         self.moving = self.moving.filter(|(moving, _)| *moving != tier);
+        self.failures = 0;
     }
 
-    /// It does not come to this tier. `false` if it was not on its way there.
-    pub(crate) fn stayed(&mut self, now: Instant, tier: Tier) -> bool {
+    /// It does not come to this tier; `absent` if that is because its viewer was not there, who may be soon. `false` if
+    /// it was not on its way.
+    pub(crate) fn stayed(&mut self, now: Instant, tier: Tier, absent: bool) -> bool {
         let was = self.moving.take_if(|(moving, _)| *moving == tier).is_some();
-        if was {
-            self.barred = Some((tier, now + BARRED_FOR));
+        if was && !absent {
+            self.barred = Some((tier, now + BARRED_FOR * 2_u32.pow(self.failures.min(MOST_DOUBLINGS))));
+            self.failures = self.failures.saturating_add(1);
         }
         was
     }
 
     /// When to look again although nothing happened.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.shrink_at.into_iter().chain(self.moving.map(|(_, give_up)| give_up)).min()
+        let [moving, barred] = [self.moving, self.barred].map(|until| until.map(|(_, until)| until));
+        self.shrink_at.into_iter().chain(moving).chain(barred).min()
     }
 
     /// Whether a picture smaller than the one it heads for was enough for long.
@@ -179,8 +186,10 @@ const MOST_ZOOM: f64 = 16.0;
 const SHRINK_AFTER: Duration = Duration::from_secs(5);
 /// A node that has not moved a viewer by then does not: its engine waits 30 s.
 const MOVE_LIMIT: Duration = Duration::from_secs(40);
-/// What did not work a moment ago is not tried with each change of a tile.
+/// What did not work a moment ago is not tried with each change of a tile, but again by itself: a camera's main stream
+/// may come back while its tile is large. Twice as long after each failure, up to eight minutes.
 const BARRED_FOR: Duration = Duration::from_secs(30);
+const MOST_DOUBLINGS: u32 = 4;
 
 #[cfg(test)]
 mod tests;

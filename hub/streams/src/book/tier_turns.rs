@@ -26,11 +26,15 @@ impl Book {
     pub(crate) fn tier_stayed(&mut self, at: Instant, id: SessionId, (tier, why): (Tier, StayReason)) {
         let Some(entry) = self.entries.get_mut(&id) else { return };
         let Some(choice) = &mut entry.tier else { return };
-        if choice.stayed(at, tier) {
+        let absent = why == StayReason::Absent;
+        if choice.stayed(at, tier, absent) && !absent {
             let told = Order::Kept(Box::new(entry.view.clone()), Vec::new(), Some(why));
             self.orders.push_back(told);
         }
-        self.look(at, id);
+        // One whose viewer is not there is looked at when it is.
+        if !absent {
+            self.look(at, id);
+        }
     }
 
     /// Looks at the tiers of sessions where it is time to.

@@ -187,13 +187,24 @@ fn a_picture_that_the_viewer_does_not_play_is_not_asked_for_and_that_is_told() {
 fn what_the_node_cannot_do_is_not_asked_again_for_a_while() {
     let mut bench = Bench::new();
     bench.tile(0, LARGE);
-    assert!(bench.choice.stayed(bench.at(1_000), Tier::Main));
+    assert!(bench.choice.stayed(bench.at(1_000), Tier::Main, false));
     assert_eq!(bench.tile(2_000, LARGE), Turn::Keep);
-    assert!(!bench.choice.stayed(bench.at(2_000), Tier::Main), "it was not on its way");
-    assert!(matches!(bench.tile(31_000, LARGE), Turn::Show(Tier::Main, _)));
+    assert!(!bench.choice.stayed(bench.at(2_000), Tier::Main, false), "it was not on its way");
+    assert_eq!(bench.choice.deadline(), Some(bench.at(31_000)), "it is tried again by itself");
+    assert!(matches!(bench.look(31_000), Turn::Show(Tier::Main, _)));
     // A node that says nothing at all has not moved it either.
     assert_eq!(bench.choice.deadline(), Some(bench.at(71_000)));
-    assert_eq!((bench.look(71_000), bench.choice.deadline()), (Turn::Keep, None));
+    assert_eq!((bench.look(71_000), bench.choice.deadline()), (Turn::Keep, Some(bench.at(131_000))));
+    assert_eq!(bench.tile(131_000, SMALL), Turn::Keep);
+    assert_eq!(bench.choice.deadline(), None, "nobody wants it any more");
+}
+
+#[test]
+fn a_viewer_who_connects_anew_on_its_way_is_moved_when_it_is_there() {
+    let mut bench = Bench::new();
+    bench.tile(0, LARGE);
+    assert!(bench.choice.stayed(bench.at(100), Tier::Main, true));
+    assert!(matches!(bench.look(200), Turn::Show(Tier::Main, _)));
 }
 
 #[test]
