@@ -79,3 +79,6 @@ fn opened(site: &Site, offer: OfferedCredential) -> Offered {
 fn failed(code: FailureCode, text: &str) -> Outcome {
     Outcome::Failed(Failure { code, text: text.to_owned() })
 }
+
+#[cfg(test)]
+mod tests;

@@ -58,7 +58,7 @@ impl Site {
         let connector = Connector::new(clock, guardian.clone(), networks.clone(), pins, counts)?;
         let config = PullsConfig { ring_bytes: limits.ring_bytes, seal_key: seal_key.clone() };
         let of_sources = metrics.register("edge", SourceMetrics::register);
-        let pulls = Pulls::guarded(scope, clock, (config, guardian), of_sources);
+        let pulls = Pulls::guarded(scope, clock, (config, guardian, limits.warm_bytes), of_sources);
         let opener = seal_key.clone();
         let open = Arc::new(move |camera: &DesiredCamera| credentials(&opener, camera));
         let (cameras, events) = Cameras::spawn(scope, clock, connector.clone(), open);

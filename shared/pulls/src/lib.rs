@@ -14,5 +14,6 @@
 mod plan;
 mod pulls;
 mod report;
+mod warm;
 
 pub use pulls::{Pulls, PullsConfig};

@@ -20,6 +20,7 @@ use url::Url;
 use crate::{
     plan::{Key, Pull, Spec, address, plan, specs},
     report,
+    warm::{Candidate, choose},
 };
 
 /// What the room needs to know.
@@ -54,10 +55,19 @@ struct Stream {
     since: UnixMillis,
     /// None if the spec is refused.
     source: Option<Source>,
+    /// When somebody last watched it, or when it was opened.
+    used: Instant,
+    /// The most that it took lately while it was warm.
+    bytes: usize,
+    /// It should be warm, and the memory for it is used up.
+    let_go: bool,
 }
 
 /// Changes that come together are told together.
 const SETTLE: Duration = Duration::from_millis(200);
+/// A stream of 8 Mbit/s adds 5 MB until the next look; its own ring has a bound too.
+const MEMORY_EVERY: Duration = Duration::from_secs(5);
+const NO_MEMORY: &str = "not kept warm: the memory for warm streams is used by those that were watched later";
 /// Sessions come and go with every question to a camera.
 const SESSIONS_SETTLE: Duration = Duration::from_secs(1);
 /// Figures that always move are told this often: 50 cameras then cost about 1 kbit/s on the link.
@@ -67,15 +77,16 @@ impl Pulls {
     /// Nothing is pulled until [`Pulls::apply`].
     #[must_use]
     pub fn spawn(scope: &TaskScope, clock: Clock, config: PullsConfig, metrics: SourceMetrics) -> Self {
-        Self::guarded(scope, clock, (config, Guardian::new(clock, Limits::default())), metrics)
+        let guardian = Guardian::new(clock, Limits::default());
+        Self::guarded(scope, clock, (config, guardian, usize::MAX), metrics)
     }
 
-    /// The same, with a guardian that others ask too.
+    /// The same, with a guardian that others ask too, and the most bytes that warm streams may take together.
     #[must_use]
     pub fn guarded(
         scope: &TaskScope,
         clock: Clock,
-        (config, guardian): (PullsConfig, Guardian),
+        (config, guardian, warm_bytes): (PullsConfig, Guardian, usize),
         metrics: SourceMetrics,
     ) -> Self {
         let shared = Arc::new(Shared {
@@ -89,6 +100,7 @@ impl Pulls {
         });
         let (publish, report) = watch::channel(Arc::default());
         scope.spawn("pull-report", tell(Arc::clone(&shared), publish, scope.shutdown()));
+        scope.spawn("warm-memory", bound(Arc::clone(&shared), warm_bytes, scope.shutdown()));
         Self { shared, report }
     }
 
@@ -110,6 +122,7 @@ impl Pulls {
         for (key, warm) in plan.warm {
             if let Some(stream) = streams.get_mut(&key) {
                 stream.spec.warm = warm;
+                stream.let_go = false;
                 if let Some(source) = &stream.source {
                     source.keep_warm(warm);
                 }
@@ -177,8 +190,9 @@ impl Shared {
 
     fn open(&self, (camera, tier): Key, spec: Spec) -> Stream {
         let since = UnixMillis(self.clock.unix_millis());
+        let used = self.clock.now();
         let Pull::From { url, login, hold, transport } = &spec.pull else {
-            return Stream { spec, since, source: None };
+            return Stream { spec, since, source: None, used, bytes: 0, let_go: false };
         };
         let credentials = login
             .as_ref()
@@ -197,14 +211,20 @@ impl Shared {
         let source = Source::spawn(&self.scope, self.clock, settings, self.metrics.clone());
         source.keep_warm(spec.warm);
         self.scope.spawn("pull-status", watch_over(source.status(), Arc::clone(&self.changed)));
-        Stream { spec, since, source: Some(source) }
+        Stream { spec, since, source: Some(source), used, bytes: 0, let_go: false }
     }
 
     fn snapshot(&self) -> Vec<CameraReport> {
         let mut cameras: Vec<CameraReport> = Vec::new();
         for ((camera, tier), stream) in &*self.streams() {
             let tier = match (&stream.source, &stream.spec.pull) {
-                (Some(source), _) => report::tier(*tier, &source.status().borrow()),
+                (Some(source), _) => {
+                    let mut told = report::tier(*tier, &source.status().borrow());
+                    if stream.let_go && told.reason_text.is_empty() {
+                        NO_MEMORY.clone_into(&mut told.reason_text);
+                    }
+                    told
+                }
                 (None, Pull::Refused(refusal)) => report::refused(*tier, *refusal, stream.since),
                 (None, Pull::From { .. }) => continue,
             };
@@ -222,6 +242,52 @@ impl Shared {
             }
         }
         cameras
+    }
+}
+
+impl Shared {
+    /// Keeps what is warm within `most` bytes.
+    fn fit(&self, most: usize) {
+        let now = self.clock.now();
+        let mut streams = self.streams();
+        for stream in streams.values_mut() {
+            let Some(source) = &stream.source else { continue };
+            let status = source.status();
+            let (subscribers, bytes) = (status.borrow().subscribers, status.borrow().ring_bytes);
+            if subscribers > 0 {
+                stream.used = now;
+            }
+            if bytes > 0 {
+                // A group of pictures grows until the next key frame: the largest counts, and is forgotten slowly.
+                stream.bytes = bytes.max(stream.bytes - stream.bytes / 64);
+            }
+        }
+        let wanted = streams.iter().filter(|(_, stream)| stream.spec.warm && stream.source.is_some());
+        let candidate = |(key, stream): (&Key, &Stream)| Candidate {
+            key: *key,
+            kept: !stream.let_go,
+            used: stream.used,
+            bytes: stream.bytes,
+        };
+        for (key, keep) in choose(wanted.map(candidate).collect(), most) {
+            let Some(stream) = streams.get_mut(&key) else { continue };
+            stream.let_go = !keep;
+            if let Some(source) = &stream.source {
+                source.keep_warm(keep);
+            }
+            let (camera, tier) = key;
+            tracing::info!(camera.id = %camera, %tier, keep, "the memory for warm streams is shared out anew");
+            self.changed.notify_one();
+        }
+    }
+}
+
+async fn bound(shared: Arc<Shared>, most: usize, shutdown: Shutdown) {
+    loop {
+        select! { biased;
+            () = shutdown.requested() => return,
+            () = shared.clock.sleep(MEMORY_EVERY) => shared.fit(most),
+        }
     }
 }
 

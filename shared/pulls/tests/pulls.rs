@@ -3,15 +3,17 @@
 
 use std::{net::TcpListener, sync::Arc, time::Duration};
 
+use sluice_camsim::{Camsim, CamsimConfig, TierConfig};
+use sluice_guardian::{Guardian, Limits};
 use sluice_ids::{CameraId, Tier};
 use sluice_pulls::{Pulls, PullsConfig};
 use sluice_runtime::{Clock, TaskScope};
-use sluice_source::SourceMetrics;
+use sluice_source::{Event, SourceMetrics, Start};
 use sluice_telemetry::Metrics;
 use sluice_trust::seal::{self, Keypair};
 use sluice_wire::{
     ReasonCode,
-    control::{CameraReport, DesiredCamera, DesiredTier, Transport, Warm},
+    control::{CameraReport, DesiredCamera, DesiredTier, TierState, Transport, Warm},
 };
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -106,4 +108,36 @@ async fn only_what_changed_is_opened_anew() {
     let still_there = tokio::time::timeout(Duration::from_millis(50), kept.closed()).await;
     assert!(still_there.is_err(), "the other source goes on");
     rig.reported(|report| report.len() == 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_does_not_fit_the_memory_for_warm_streams_is_let_go_and_told_and_plays_on_demand() {
+    let main = Some(TierConfig::sized(320, 180));
+    let config = CamsimConfig { cameras: 2, main, sub: None, ..CamsimConfig::default() };
+    let camsim = Camsim::start(config).await.unwrap();
+    let (scope, metrics) = (TaskScope::new(), Metrics::default());
+    let config = PullsConfig { ring_bytes: 1 << 20, seal_key: Keypair::generate() };
+    let guardian = Guardian::new(Clock::system(), Limits::default());
+    let of_sources = metrics.register("edge", SourceMetrics::register);
+    // Less than any picture.
+    let pulls = Pulls::guarded(&scope, Clock::system(), (config, guardian, 100), of_sources);
+    let dock = |n: usize| DesiredCamera {
+        tiers: vec![DesiredTier::new(Tier::Main, camsim.camera(n).url(Tier::Main))],
+        username: String::new(),
+        warm: Warm::All,
+        linger: Duration::ZERO,
+        ..camera(n as u128, Vec::new())
+    };
+    pulls.apply(&[dock(1), dock(2)]);
+    let mut report = pulls.report();
+    let off = |camera: &CameraReport| {
+        camera.tiers[0].state == TierState::Off && camera.tiers[0].reason_text.contains("memory")
+    };
+    let told = report.wait_for(|report| report.len() == 2 && report.iter().all(off));
+    drop(tokio::time::timeout(Duration::from_secs(40), told).await.expect("both are let go").unwrap());
+    let source = pulls.source(id(1), Tier::Main).unwrap();
+    let mut subscription = source.subscribe(Start::Cached).await;
+    let picture = async { while !matches!(subscription.next().await, Some(Event::Unit { .. })) {} };
+    tokio::time::timeout(PATIENCE, picture).await.expect("it plays for who watches");
+    assert!(scope.close(PATIENCE).await);
 }

@@ -121,3 +121,6 @@ const STALE_AFTER: Duration = Duration::from_secs(2);
 /// Who is asked limits how often; a camera that did not hear is asked again.
 const ASK_AGAIN_AFTER: Duration = Duration::from_millis(1_200);
 const ASKED_AT_MOST: usize = 3;
+
+#[cfg(test)]
+mod tests;
