@@ -68,7 +68,9 @@ pub struct CameraLimits {
     /// The most that streams which are kept warm may take together, in bytes; beyond, those that nobody watched for
     /// longest are let go.
     pub warm_bytes: usize,
-    /// How cameras are found.
+    /// How cameras are found: whether the networks are searched without an order; on which interfaces, by name or IPv4
+    /// address, without any on all but loopback; which networks behind routers are asked address by address, such as
+    /// `10.1.0.0/24`.
     pub discovery: Discovery,
 }
 

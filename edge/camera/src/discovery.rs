@@ -14,7 +14,7 @@
 use std::{pin::Pin, sync::Arc};
 
 use sluice_runtime::{Clock, TaskScope};
-use sluice_telemetry::{Metrics, prometheus_client::metrics::counter::Counter};
+use sluice_telemetry::Metrics;
 use sluice_wire::control::{Found, FoundCamera, Tried};
 use tokio::sync::{mpsc, oneshot, watch};
 use url::Url;
@@ -24,12 +24,14 @@ use crate::{Connector, Credentials, Networks, Range, onvif::AskError};
 mod ears;
 mod flood;
 pub(crate) mod message;
+mod metrics;
 mod rounds;
 mod scan;
 mod sockets;
 mod task;
 mod trying;
 
+use metrics::DiscoveryMetrics;
 use task::Task;
 
 /// Where devices are looked for.
@@ -97,17 +99,6 @@ pub(crate) enum Command {
     Allow(Vec<Range>),
 }
 
-/// What the search counts.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct DiscoveryMetrics {
-    pub(crate) probes: Counter,
-    pub(crate) datagrams: Counter,
-    pub(crate) flooded: Counter,
-    pub(crate) unread: Counter,
-    pub(crate) asked: Counter,
-    pub(crate) tried: Counter,
-}
-
 impl Understand for Connector {
     fn understand<'a>(&'a self, place: &'a Url, credentials: Option<&'a Credentials>) -> Understanding<'a> {
         Box::pin(crate::understand(self, place, credentials.cloned()))
@@ -168,21 +159,6 @@ impl Discovery {
     pub async fn allow(&self, ranges: Vec<Range>) {
         // A search that has ended asks nobody.
         let _ = self.orders.send(Command::Allow(ranges)).await;
-    }
-}
-
-impl DiscoveryMetrics {
-    fn register(metrics: &Metrics) -> Self {
-        let all = Self::default();
-        metrics.register("discovery", |registry| {
-            registry.register("probes", "Probes sent", all.probes.clone());
-            registry.register("datagrams", "Datagrams of WS-Discovery that came", all.datagrams.clone());
-            registry.register("flooded", "Datagrams not read, because too many came", all.flooded.clone());
-            registry.register("unread", "Datagrams that said nothing of a camera", all.unread.clone());
-            registry.register("asked", "Times that a device was asked what it is", all.asked.clone());
-            registry.register("tried", "Credentials tried at devices", all.tried.clone());
-        });
-        all
     }
 }
 

@@ -19,3 +19,5 @@ pub use device::{Device, Fingerprint};
 pub use guardian::{Guardian, Limits};
 pub use ledger::{Ask, Denied, Refusal, Verdict};
 pub use permit::{Leaving, Permit};
+/// As the hub is told them.
+pub use sluice_wire::control::{HeldSession, SessionKind, SessionState};

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use sluice_guardian::{SessionKind, SessionState};
 use sluice_source::{Event, ReasonCode, Start, State, Status};
-use sluice_wire::control::{SessionKind, SessionState};
 
 use crate::{
     camera::{Camera, PATIENCE, Rig, login, next},
