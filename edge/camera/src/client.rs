@@ -8,6 +8,7 @@ mod events;
 mod fault;
 mod media;
 mod moves;
+mod references;
 mod services;
 mod soap;
 

@@ -112,6 +112,8 @@ pub struct Change {
 pub struct Subscription {
     /// Where it is pulled, already corrected.
     pub(crate) url: String,
+    /// What names it there beside its address, as XML of a header; empty where the address is enough.
+    pub(crate) names: String,
 }
 
 /// Something that a device noticed.

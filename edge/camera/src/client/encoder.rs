@@ -79,7 +79,8 @@ impl Client {
             token => format!("<tr2:ConfigurationToken>{}</tr2:ConfigurationToken>", escape(token)),
         };
         let name = "GetVideoEncoderConfigurations";
-        let operation = Operation { url, namespace: NAMESPACE, name };
+        let action = format!("{NAMESPACE}/{name}");
+        let operation = Operation { url, action: &action, header: "", name };
         self.operate(operation, format!("<tr2:{name}>{wanted}</tr2:{name}>")).await
     }
 
@@ -131,7 +132,8 @@ impl Client {
         }
         let name = "SetVideoEncoderConfiguration";
         let body = format!("<tr2:{name}>{}</tr2:{name}>", written2(&node, &before, &after)?);
-        self.operate(Operation { url, namespace: NAMESPACE, name }, body).await?;
+        let action = format!("{NAMESPACE}/{name}");
+        self.operate(Operation { url, action: &action, header: "", name }, body).await?;
         let after = settings2(&self.configuration2(url, token).await?);
         Ok(Change { before, after })
     }

@@ -1,11 +1,13 @@
 //! Events by pull point: ONVIF core specification §9.
 
-use oxvif::NotificationMessage;
+use oxvif::soap::XmlNode;
 use sluice_wire::control::CameraEventKind;
 
 use super::{
     Client,
-    fault::{short, told},
+    fault::short,
+    references::references,
+    soap::{Operation, escape, response},
 };
 use crate::{
     onvif::{AskError, Notice, Subscription},
@@ -13,47 +15,108 @@ use crate::{
     understand::service_here,
 };
 
+const EVENTS: &str = "http://www.onvif.org/ver10/events/wsdl";
+const MANAGER: &str = "http://docs.oasis-open.org/wsn/bw-2/SubscriptionManager";
 /// Messages of one pull.
-const MAX_MESSAGES: u32 = 64;
+const MAX_MESSAGES: usize = 64;
 /// Of a source's name.
 const MAX_SOURCE: usize = 64;
 /// A pull point lives so long after the last pull, should nobody come to end it.
 const LIFETIME: &str = "PT120S";
 
+/// A message of a pull point.
+#[derive(Debug, Default)]
+struct Message {
+    topic: String,
+    /// `Initialized`, `Changed` or `Deleted`.
+    operation: String,
+    source: Vec<(String, String)>,
+    data: Vec<(String, String)>,
+}
+
 impl Client {
     pub(super) async fn ask_subscribe(&self) -> Result<Subscription, AskError> {
-        let (client, services) = (self.client().await?, self.services().await?);
+        let services = self.services().await?;
         let url = services.events.as_ref().ok_or(AskError::NotSupported)?;
-        let made = match client.create_pull_point_subscription(url, None, Some(LIFETIME)).await.map_err(told)
-        {
+        let name = "CreatePullPointSubscription";
+        let create = |time: &str| format!("<tev:{name}>{time}</tev:{name}>");
+        let timed = create(&format!("<tev:InitialTerminationTime>{LIFETIME}</tev:InitialTerminationTime>"));
+        let action = format!("{EVENTS}/EventPortType/{name}Request");
+        let header = acts(&action);
+        let operation = Operation { url, action: &action, header: &header, name };
+        let mut answer = self.exchange(operation, timed).await?;
+        let mut made = response(&answer, name);
+        if matches!(made, Err(AskError::Fault(_))) {
             // Some cameras take an absolute time only; their own is as good.
-            Err(AskError::Fault(_)) => {
-                client.create_pull_point_subscription(url, None, None).await.map_err(told)
-            }
-            answer => answer,
-        }?;
-        let url = service_here(&made.reference_url, &self.xaddr);
+            answer = self.exchange(operation, create("")).await?;
+            made = response(&answer, name);
+        }
+        let told = made?.path(&["SubscriptionReference", "Address"]).map(|node| node.text().to_owned());
+        let url = told.and_then(|told| service_here(&told, &self.xaddr));
         let url = url.ok_or_else(|| AskError::Strange("a pull point without an address".to_owned()))?;
-        Ok(Subscription { url: url.into() })
+        Ok(Subscription { url: url.into(), names: references(&answer) })
     }
 
     pub(super) async fn ask_pull(&self, subscription: &Subscription) -> Result<Vec<Notice>, AskError> {
-        let client = self.client().await?;
-        let messages = client.pull_messages(&subscription.url, &format!("PT{PULL_S}S"), MAX_MESSAGES).await;
-        let messages = messages.map_err(told)?;
+        let name = "PullMessages";
+        let body = format!(
+            "<tev:{name}><tev:Timeout>PT{PULL_S}S</tev:Timeout><tev:MessageLimit>{MAX_MESSAGES}</tev:MessageLimit></tev:{name}>"
+        );
+        let action = format!("{EVENTS}/PullPointSubscription/{name}Request");
+        let pulled = self.at(subscription, &action, name, body).await?;
         // Most cameras take a pull for a renewal; those that do not say so end the pull point, and it is made again.
-        let _ = client.renew_subscription(&subscription.url, LIFETIME).await;
-        Ok(messages.iter().take(MAX_MESSAGES as usize).filter_map(notice).collect())
+        let renew =
+            format!("<wsnt:Renew><wsnt:TerminationTime>{LIFETIME}</wsnt:TerminationTime></wsnt:Renew>");
+        let _ = self.at(subscription, &format!("{MANAGER}/RenewRequest"), "Renew", renew).await;
+        let messages = pulled.children_named("NotificationMessage").take(MAX_MESSAGES);
+        Ok(messages.filter_map(|node| notice(&Message::read(node))).collect())
     }
 
     pub(super) async fn ask_unsubscribe(&self, subscription: &Subscription) -> Result<(), AskError> {
-        self.client().await?.unsubscribe(&subscription.url).await.map_err(told)
+        let (name, action) = ("Unsubscribe", format!("{MANAGER}/UnsubscribeRequest"));
+        self.at(subscription, &action, name, "<wsnt:Unsubscribe/>".to_owned()).await.map(drop)
+    }
+
+    async fn at(
+        &self,
+        subscription: &Subscription,
+        action: &str,
+        name: &str,
+        body: String,
+    ) -> Result<XmlNode, AskError> {
+        let header = acts(action) + &subscription.names;
+        self.operate(Operation { url: &subscription.url, action, header: &header, name }, body).await
+    }
+}
+
+/// WS-Addressing asks for the action in the header too, and pull points are addressed by it (core specification §9.1).
+fn acts(action: &str) -> String {
+    format!("<wsa:Action>{}</wsa:Action>", escape(action))
+}
+
+impl Message {
+    fn read(node: &XmlNode) -> Self {
+        let inner = node.path(&["Message", "Message"]).or_else(|| node.child("Message"));
+        let items = |name: &str| -> Vec<(String, String)> {
+            let items = inner.and_then(|inner| inner.child(name)).into_iter().flat_map(|node| &node.children);
+            let items = items.filter(|item| item.local_name == "SimpleItem");
+            let pair = |item: &XmlNode| {
+                Some((item.attr("Name")?.to_owned(), item.attr("Value").unwrap_or_default().to_owned()))
+            };
+            items.filter_map(pair).collect()
+        };
+        Self {
+            topic: node.child("Topic").map(|topic| topic.text().trim().to_owned()).unwrap_or_default(),
+            operation: inner.and_then(|inner| inner.attr("PropertyOperation")).unwrap_or_default().to_owned(),
+            source: items("Source"),
+            data: items("Data"),
+        }
     }
 }
 
 /// What a message says, of all topics that cameras have for it.
-fn notice(message: &NotificationMessage) -> Option<Notice> {
-    if message.property_operation == "Deleted" || message.topic.is_empty() {
+fn notice(message: &Message) -> Option<Notice> {
+    if message.operation == "Deleted" || message.topic.is_empty() {
         return None;
     }
     let topic = message.topic.to_ascii_lowercase();
@@ -67,8 +130,7 @@ fn notice(message: &NotificationMessage) -> Option<Notice> {
     } else {
         CameraEventKind::Other
     };
-    let mut source: Vec<&str> = message.source.values().map(String::as_str).collect();
-    source.sort_unstable();
+    let source: Vec<&str> = message.source.iter().map(|(_, value)| value.as_str()).collect();
     let mut source = short(&source.join(" "));
     if kind == CameraEventKind::Other {
         // Without its topic nobody knows what it is about.
@@ -76,22 +138,23 @@ fn notice(message: &NotificationMessage) -> Option<Notice> {
         source = short(format!("{topic} {source}").trim());
     }
     source = source.chars().take(MAX_SOURCE).collect();
-    let initial = message.property_operation == "Initialized";
-    Some(Notice { kind, active: active(message), source, initial })
+    Some(Notice { kind, active: active(message), source, initial: message.operation == "Initialized" })
 }
 
 /// The only flag of a message, or the one whose name says that it is the state.
-fn active(message: &NotificationMessage) -> Option<bool> {
+fn active(message: &Message) -> Option<bool> {
     const STATES: [&str; 6] = ["State", "IsMotion", "LogicalState", "IsTamper", "Motion", "active"];
-    let flag = |text: &String| match text.to_ascii_lowercase().as_str() {
+    let flag = |text: &str| match text.to_ascii_lowercase().as_str() {
         "true" | "1" | "on" | "active" => Some(true),
         "false" | "0" | "off" | "inactive" => Some(false),
         _ => None,
     };
-    if let Some(told) = STATES.iter().find_map(|name| flag(message.data.get(*name)?)) {
+    let named =
+        |name: &str| message.data.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
+    if let Some(told) = STATES.iter().find_map(|name| flag(named(name)?)) {
         return Some(told);
     }
-    let mut flags = message.data.values().filter_map(flag);
+    let mut flags = message.data.iter().filter_map(|(_, value)| flag(value));
     match (flags.next(), flags.next()) {
         (Some(only), None) => Some(only),
         _ => None,
@@ -100,21 +163,21 @@ fn active(message: &NotificationMessage) -> Option<bool> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
-
     use super::*;
 
-    fn message(topic: &str, source: &[(&str, &str)], data: &[(&str, &str)]) -> NotificationMessage {
-        let items = |items: &[(&str, &str)]| -> HashMap<String, String> {
-            items.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    fn message(topic: &str, source: &[(&str, &str)], data: &[(&str, &str)]) -> Message {
+        let items = |kind: &str, items: &[(&str, &str)]| -> String {
+            let item = |(name, value): &(&str, &str)| {
+                format!("<tt:SimpleItem Name=\"{}\" Value=\"{}\"/>", escape(name), escape(value))
+            };
+            format!("<tt:{kind}>{}</tt:{kind}>", items.iter().map(item).collect::<String>())
         };
-        NotificationMessage {
-            topic: topic.to_owned(),
-            utc_time: String::new(),
-            property_operation: "Changed".to_owned(),
-            source: items(source),
-            data: items(data),
-        }
+        let (source, data) = (items("Source", source), items("Data", data));
+        let text = format!(
+            "<wsnt:NotificationMessage><wsnt:Topic>{topic}</wsnt:Topic><wsnt:Message>\
+             <tt:Message PropertyOperation=\"Changed\">{source}{data}</tt:Message></wsnt:Message></wsnt:NotificationMessage>"
+        );
+        Message::read(&XmlNode::parse(&text).unwrap())
     }
 
     #[test]
@@ -159,7 +222,7 @@ mod tests {
         let told = notice(&message("tns1:A/B", &[("a", &long), ("b", "c\nd")], &[("e", &long)])).unwrap();
         assert!(told.source.len() <= MAX_SOURCE && !told.source.contains('\n'));
         let mut gone = message("tns1:VideoSource/MotionAlarm", &[], &[]);
-        gone.property_operation = "Deleted".to_owned();
+        gone.operation = "Deleted".to_owned();
         assert_eq!(notice(&gone), None);
     }
 }

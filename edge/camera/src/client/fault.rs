@@ -27,13 +27,7 @@ pub(super) fn told(error: OnvifError) -> AskError {
 fn fault(code: &str, subcode: &str, reason: &str) -> AskError {
     let words = format!("{code} {subcode} {reason}").to_ascii_lowercase();
     let has = |known: &[&str]| known.iter().any(|known| words.contains(known));
-    if has(&[
-        "notauthorized",
-        "not authorized",
-        "unauthorized",
-        "failedauthentication",
-        "authentication failed",
-    ]) {
+    if has(&["authoriz", "authentic", "wsse:", "ws-security", "usernametoken", "invalidsecurity"]) {
         return AskError::Refused { locked: false };
     }
     if has(&["notsupported", "not supported", "notimplemented", "not implemented", "unknownaction"]) {
@@ -64,6 +58,7 @@ mod tests {
                 "The action requested requires authorization and the sender is not authorized",
             ),
             ("env:Sender", "wsse:FailedAuthentication", ""),
+            ("env:Sender", "", "WS-Security header required but not provided"),
         ] {
             assert_eq!(fault(code, subcode, reason), refused, "{code} {subcode} {reason}");
         }

@@ -118,7 +118,8 @@ impl Client {
         let profile = escape(profile);
         let body =
             format!("<tptz:{name}><tptz:ProfileToken>{profile}</tptz:ProfileToken>{body}</tptz:{name}>");
-        self.operate(Operation { url, namespace: NAMESPACE, name }, body).await.map(drop)
+        let action = format!("{NAMESPACE}/{name}");
+        self.operate(Operation { url, action: &action, header: "", name }, body).await.map(drop)
     }
 }
 

@@ -55,7 +55,8 @@ impl Client {
         Ok(Services {
             media1: find("ver10/media/wsdl"),
             media2: find("ver20/media/wsdl"),
-            ptz: find("ver20/ptz/wsdl"),
+            // Old ones have it in the first version's namespace.
+            ptz: find("ver20/ptz/wsdl").or_else(|| find("/ptz/wsdl")),
             events: find("ver10/events/wsdl"),
         })
     }

@@ -16,31 +16,43 @@ use crate::onvif::AskError;
 pub(super) struct Operation<'a> {
     /// Where the service is.
     pub(super) url: &'a str,
-    /// Its namespace, such as `http://www.onvif.org/ver20/ptz/wsdl`.
-    pub(super) namespace: &'a str,
-    /// Its name, such as `ContinuousMove`.
+    /// What is done, such as `http://www.onvif.org/ver20/ptz/wsdl/ContinuousMove`.
+    pub(super) action: &'a str,
+    /// What stands in the header beside the account, as XML.
+    pub(super) header: &'a str,
+    /// The operation's name, such as `ContinuousMove`.
     pub(super) name: &'a str,
 }
 
 impl Client {
     /// Asks, and gives the element `…Response`.
     pub(super) async fn operate(&self, operation: Operation<'_>, body: String) -> Result<XmlNode, AskError> {
-        let Operation { url, namespace, name } = operation;
+        let text = self.exchange(operation, body).await?;
+        response(&text, operation.name)
+    }
+
+    /// Asks, and gives the whole envelope.
+    pub(super) async fn exchange(&self, operation: Operation<'_>, body: String) -> Result<String, AskError> {
+        let Operation { url, action, header, .. } = operation;
         let offset_ms = self.offset(super::CLOCK_AGE).await?.unwrap_or(0);
         let mut envelope = SoapEnvelope::new(body).with_wsa_to(url);
         if let Some(secret) = self.caller.credentials() {
             let (user, password) = (&secret.username, secret.password.expose());
             envelope = envelope.with_security(WsSecurityToken::generate(user, password, seconds(offset_ms)));
         }
-        let action = format!("{namespace}/{name}");
-        let posted = self.caller.post(url, &action, envelope.build()).await;
-        let text = posted.map_err(|trouble| told(OnvifError::Transport(TransportError::from(trouble))))?;
-        let read = || -> Result<XmlNode, OnvifError> {
-            let body = parse_soap_body(&text)?;
-            Ok(find_response(&body, &format!("{name}Response"))?.clone())
-        };
-        read().map_err(told)
+        let envelope = envelope.build().replacen("</s:Header>", &format!("{header}</s:Header>"), 1);
+        let posted = self.caller.post(url, action, envelope).await;
+        posted.map_err(|trouble| told(OnvifError::Transport(TransportError::from(trouble))))
     }
+}
+
+/// The element `…Response` of an envelope, or the fault that came instead.
+pub(super) fn response(envelope: &str, name: &str) -> Result<XmlNode, AskError> {
+    let read = || -> Result<XmlNode, OnvifError> {
+        let body = parse_soap_body(envelope)?;
+        Ok(find_response(&body, &format!("{name}Response"))?.clone())
+    };
+    read().map_err(told)
 }
 
 /// Text as it stands in XML, in an element or an attribute.
