@@ -216,8 +216,9 @@ fn read_sealed(row: &Row<'_>) -> rusqlite::Result<SealedCredential> {
     })
 }
 
-/// A list that is tried in order at every camera is short: cameras lock out who tries too much.
-const MOST_KEPT: u32 = 32;
+/// A list that is tried in order at every camera is short: cameras lock out who tries too much. A device takes 32 at
+/// once, these after 8 that somebody types.
+const MOST_KEPT: u32 = 24;
 /// Of these each opened a camera that waits to be accepted, or is being tried now.
 const MOST_WAITING: u32 = 1_024;
 const WAIT_MS: i64 = 7 * 24 * 3_600 * 1_000;

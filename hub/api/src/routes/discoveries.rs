@@ -145,7 +145,7 @@ pub(crate) struct DiscoveriesQuery {
 pub(crate) struct Search {
     device_id: String,
     /// Ranges of IPv4 addresses to ask one by one, such as `10.1.0.0/24`, beside the networks the device is on. At most
-    /// 16, each of at most 65,536 addresses.
+    /// 16, each of at most 8,192 addresses.
     #[serde(default)]
     ranges: Vec<String>,
     /// Cameras that are known by address: `host`, `host:port` or the URL of an ONVIF device service. At most 64.
@@ -417,7 +417,8 @@ pub(crate) const SEARCH_WITHIN: Duration = Duration::from_secs(10);
 /// A recorder hall, and one call of `accept` takes seconds.
 const MOST_AT_ONCE: usize = 500;
 const MOST_RANGES: usize = 16;
-const WIDEST_RANGE: u8 = 16;
+/// 8,192 addresses take a device several minutes.
+const WIDEST_RANGE: u8 = 19;
 const MOST_ADDRESSES: usize = 64;
 const LONGEST_ADDRESS: usize = 500;
 

@@ -4,8 +4,8 @@ use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
 use sluice_ids::{Tier, UnixMillis};
 use sluice_wire::control::{
-    Action, Capabilities, EncoderSettings, FoundCamera, FoundState, FoundTier, OfferedCredential, Outcome,
-    Tried,
+    Action, Capabilities, EncoderSettings, Failure, FailureCode, FoundCamera, FoundState, FoundTier,
+    OfferedCredential, Outcome, Tried,
 };
 
 use crate::hub::{Answer, As, Tenant, TestHub, eventually};
@@ -298,6 +298,26 @@ async fn a_device_that_does_not_answer_is_told_for_each_of_its_cameras() {
     }
     assert!(hub.store.all_credentials(ours.id).await.unwrap().is_empty());
     assert_eq!(list(&hub, &ours, "").await.len(), 2, "what it found stays");
+}
+
+#[tokio::test]
+async fn a_password_that_may_have_opened_a_camera_is_not_forgotten() {
+    let (mut hub, ours) = TestHub::with_tenant().await;
+    let items = hub.found(&ours, vec![locked("a")]).await;
+    hub.devices.obey(ours.device, |_| {
+        let text = "it took too long".into();
+        Some(Outcome::Failed(Failure { code: FailureCode::Unreachable, text }))
+    });
+    let body =
+        json!({ "ids": [items[0]["id"]], "credentials": [{ "username": "admin", "password": "right" }] });
+    let tried = post(&hub, &ours, "/discoveries/try", body).await;
+    assert_eq!(tried.body["items"][0]["text"], "it took too long");
+    let credential = hub.store.all_credentials(ours.id).await.unwrap().remove(0).id;
+    let late = FoundCamera { credential, ..found("a", 0) };
+    let items = hub.found(&ours, vec![FoundCamera { last_seen: UnixMillis(3_000), ..late }]).await;
+    let accepted =
+        post(&hub, &ours, "/discoveries/accept", json!({ "items": [{ "id": items[0]["id"] }] })).await;
+    assert!(accepted.body["items"][0]["camera_id"].is_string(), "{}", accepted.text);
 }
 
 #[tokio::test]

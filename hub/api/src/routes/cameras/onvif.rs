@@ -62,7 +62,7 @@ async fn understand(
     let address = asked.address.unwrap_or_default();
     let search = Action::Search { ranges: Vec::new(), addresses: vec![address.clone()] };
     let Outcome::Done = order(state, row.id, search, SEARCH_WITHIN).await? else { return Err(nonsense()) };
-    let wanted = |found: &DeviceFound| at(found, &address, None);
+    let wanted = |found: &DeviceFound| at(found, &address);
     let found = tokio::time::timeout(FOUND_WITHIN, state.fleet.until_found(row.id, wanted)).await;
     let found = found.map_err(|_| silent())?.ok_or_else(silent)?;
     if let Some(offered) = offer(row, source, &id.to_string())? {
@@ -78,26 +78,30 @@ async fn understand(
         return Err(at_fault("source.username", "missing", text));
     }
     let channel = asked.channel.unwrap_or(0);
-    let wanted = |found: &DeviceFound| {
-        at(found, &address, Some(channel)).filter(|camera| camera.state == FoundState::Understood)
+    let wanted = |now: &DeviceFound| {
+        now.camera(&found.key, channel).filter(|camera| camera.state == FoundState::Understood).cloned()
     };
     let understood = tokio::time::timeout(KNOWN_WITHIN, state.fleet.until_found(row.id, wanted)).await;
     match understood {
         Ok(found) => found.ok_or_else(silent),
-        Err(_) => Err(not_understood(state, row.id, &address, channel)),
+        Err(_) => Err(not_understood(state, row.id, &found.key, channel)),
     }
 }
 
 /// A camera at this address of which the device has made up its mind.
-fn at(found: &DeviceFound, address: &str, channel: Option<u32>) -> Option<FoundCamera> {
-    let (host, port) = place_of(address)?;
-    let fits = |camera: &&FoundCamera| {
-        let there = place_of(&camera.xaddr);
-        let settled = !matches!(camera.state, FoundState::Asking | FoundState::Silent);
-        let same = there.is_some_and(|(its, at)| its == host && port.is_none_or(|port| at == Some(port)));
-        same && settled && channel.is_none_or(|channel| channel == camera.channel)
-    };
-    found.cameras.iter().find(fits).cloned()
+fn at(found: &DeviceFound, address: &str) -> Option<FoundCamera> {
+    let settled = |camera: &&FoundCamera| !matches!(camera.state, FoundState::Asking | FoundState::Silent);
+    found.cameras.iter().filter(settled).find(|camera| is_at(&camera.xaddr, address)).cloned()
+}
+
+/// Whether a device service is where somebody says: its host, and its port and path as far as they are named.
+fn is_at(xaddr: &str, address: &str) -> bool {
+    let (Some((host, port)), Some((its, at))) = (place_of(address), place_of(xaddr)) else { return false };
+    let path = |text: &str| url::Url::parse(text).ok().map(|url| url.path().to_owned());
+    let named = path(address).filter(|path| address.contains("://") && path != "/");
+    host == its
+        && port.is_none_or(|port| at == Some(port))
+        && named.is_none_or(|named| path(xaddr) == Some(named))
 }
 
 /// The credentials in the source, sealed to the device under `id`.
@@ -113,15 +117,15 @@ fn offer(row: &Device, source: &Checked, id: &str) -> Result<Option<OfferedCrede
     Ok(Some(OfferedCredential { id: id.to_owned(), username, sealed_password }))
 }
 
-fn not_understood(state: &ApiState, device: DeviceId, address: &str, channel: u32) -> Problem {
+fn not_understood(state: &ApiState, device: DeviceId, key: &str, channel: u32) -> Problem {
     let found = state.fleet.found_by(device);
-    let camera = found.as_ref().and_then(|found| at(found, address, None));
+    let camera = found.as_ref().and_then(|found| found.cameras.iter().find(|camera| camera.key == key));
     match camera {
         Some(camera) if camera.state == FoundState::Understood => {
             at_fault("source.channel", "unknown", format!("the camera has no video source {channel}"))
         }
         Some(camera) if !camera.text.is_empty() => {
-            Problem::new(StatusCode::CONFLICT, "not-understood", camera.text)
+            Problem::new(StatusCode::CONFLICT, "not-understood", &camera.text)
         }
         _ => silent(),
     }
@@ -143,3 +147,27 @@ const UNDERSTOOD_WITHIN: Duration = Duration::from_secs(55);
 const FOUND_WITHIN: Duration = Duration::from_secs(25);
 /// From an open door to every stream.
 const KNOWN_WITHIN: Duration = Duration::from_secs(25);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_camera_is_at_an_address_by_as_much_as_the_address_names() {
+        let service = "http://10.0.0.9:8080/onvif/device_service";
+        for good in ["10.0.0.9", "10.0.0.9:8080", "http://10.0.0.9:8080/", service] {
+            assert!(is_at(service, good), "{good}");
+        }
+        for other in [
+            "10.0.0.8",
+            "10.0.0.9:80801",
+            "10.0.0.9:81",
+            "http://10.0.0.9:8080/other",
+            "",
+            "rtsp://10.0.0.9/",
+        ] {
+            assert!(!is_at(service, other), "{other}");
+        }
+        assert!(is_at("http://10.0.0.9/onvif/device_service", "10.0.0.9"));
+    }
+}

@@ -103,7 +103,9 @@ pub(crate) async fn attempt(
         keys.keys().copied().zip(tried.await).collect();
     let items: Vec<Attempt> =
         asked.ids.into_iter().zip(finds).map(|(id, find)| item(id, find, &tried, &offers)).collect();
-    drop_unused(&state, tenant, &offers, &items).await?;
+    // A device that did not answer may have opened cameras all the same, and will say with what.
+    let answered = offers.iter().filter(|(device, _)| tried.get(*device).is_none_or(|tried| !unsure(tried)));
+    drop_unused(&state, tenant, answered.flat_map(|(_, offered)| offered), &items).await?;
     for device in keys.keys() {
         let opened = items.iter().filter(|item| item.opened).count();
         let detail =
@@ -275,16 +277,21 @@ fn item(
     }
 }
 
+/// Whether it is not known what a device did.
+fn unsure(tried: &Result<Vec<Tried>, Problem>) -> bool {
+    tried.as_ref().is_err_and(|problem| problem.code != "device-offline" && problem.code != "nothing-to-try")
+}
+
 /// What nobody keeps and opened nothing is worth nothing.
 async fn drop_unused(
     state: &ApiState,
     tenant: TenantId,
-    offers: &BTreeMap<DeviceId, Vec<OfferedCredential>>,
+    offered: impl Iterator<Item = &OfferedCredential>,
     items: &[Attempt],
 ) -> Result<(), Problem> {
     let used: HashSet<&str> = items.iter().filter_map(|item| item.credential_id.as_deref()).collect();
     let unused: BTreeSet<&str> =
-        offers.values().flatten().map(|offer| offer.id.as_str()).filter(|id| !used.contains(id)).collect();
+        offered.map(|offer| offer.id.as_str()).filter(|id| !used.contains(id)).collect();
     Ok(state.store.drop_credentials(tenant, unused.into_iter().map(str::to_owned).collect()).await?)
 }
 
