@@ -130,6 +130,8 @@ pub(crate) struct Inventory {
 /// Entries at most, each video source being one; who comes later is counted and left out, unless somebody silent and
 /// never understood makes room.
 pub(crate) const MOST: usize = 2_000;
+/// A device that was never understood and does not show itself for so long makes room for others.
+const FORGOTTEN_AFTER: Duration = Duration::from_secs(600);
 /// Devices that are asked at once: their answers cost a slow appliance time.
 const ASKED_AT_ONCE: usize = 8;
 /// Rounds without an answer after which a device is asked itself.
@@ -223,7 +225,7 @@ impl Inventory {
     }
 
     fn seen_first(&mut self, now: Instant, wall: UnixMillis, sighting: Sighting) {
-        if !self.make_room() {
+        if !self.make_room(now) {
             self.left_out = self.left_out.saturating_add(1);
             self.revision += u64::from(self.left_out == 1);
             return;
@@ -245,15 +247,17 @@ impl Inventory {
     }
 
     /// Whether there is room for one more.
-    fn make_room(&mut self) -> bool {
+    fn make_room(&mut self, now: Instant) -> bool {
         let held: usize = self.entries.values().map(Entry::count).sum();
         if held < MOST {
             return true;
         }
-        let idle = |entry: &Entry| entry.state == FoundState::Silent && entry.understood.is_empty();
-        let Some(id) = self.entries.iter().find(|(_, entry)| idle(entry)).map(|(id, _)| *id) else {
-            return false;
-        };
+        let old = |entry: &Entry| now.saturating_duration_since(entry.seen_at) >= FORGOTTEN_AFTER;
+        let idle =
+            |entry: &&Entry| entry.understood.is_empty() && (entry.state == FoundState::Silent || old(entry));
+        let oldest =
+            self.entries.iter().filter(|(_, entry)| idle(entry)).min_by_key(|(_, entry)| entry.seen_at);
+        let Some(id) = oldest.map(|(id, _)| *id) else { return false };
         self.remove(id);
         true
     }

@@ -3,7 +3,7 @@
 
 use std::{net::TcpListener, sync::Arc, time::Duration};
 
-use sluice_camsim::{Camsim, CamsimConfig, TierConfig};
+use sluice_camsim::{Auth, Camsim, CamsimConfig, Fault, TierConfig};
 use sluice_guardian::{Guardian, Limits};
 use sluice_ids::{CameraId, Tier};
 use sluice_pulls::{Pulls, PullsConfig};
@@ -13,7 +13,7 @@ use sluice_telemetry::Metrics;
 use sluice_trust::seal::{self, Keypair};
 use sluice_wire::{
     ReasonCode,
-    control::{CameraReport, DesiredCamera, DesiredTier, TierState, Transport, Warm},
+    control::{CameraReport, DesiredCamera, DesiredTier, SessionState, TierState, Transport, Warm},
 };
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -140,4 +140,84 @@ async fn what_does_not_fit_the_memory_for_warm_streams_is_let_go_and_told_and_pl
     let picture = async { while !matches!(subscription.next().await, Some(Event::Unit { .. })) {} };
     tokio::time::timeout(PATIENCE, picture).await.expect("it plays for who watches");
     assert!(scope.close(PATIENCE).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cameras_that_lost_their_power_play_again_and_no_password_is_shown_in_vain() {
+    const CAMERAS: usize = 12;
+    let sub = Some(TierConfig::sized(320, 180));
+    let auth = Auth::Digest;
+    let config = CamsimConfig { cameras: CAMERAS, main: None, sub, auth, ..CamsimConfig::default() };
+    let camsim = Camsim::start(config).await.unwrap();
+    let rig = Rig::new();
+    let site: Vec<DesiredCamera> = (1..=CAMERAS)
+        .map(|n| DesiredCamera {
+            tiers: vec![DesiredTier::new(Tier::Sub, camsim.camera(n).url(Tier::Sub))],
+            username: "admin".into(),
+            sealed_as: "cred_1".into(),
+            sealed_password: seal::seal(rig.key.public(), b"cred_1", b"camera").unwrap(),
+            ..camera(n as u128, Vec::new())
+        })
+        .collect();
+    rig.pulls.apply(&site);
+    let all = |report: &[CameraReport], state: TierState| {
+        report.len() == CAMERAS && report.iter().all(|camera| camera.tiers[0].state == state)
+    };
+    rig.reported(|report| all(report, TierState::Warm)).await;
+    camsim.cameras().for_each(|camera| camera.fault(Fault::Offline));
+    rig.reported(|report| all(report, TierState::Resting)).await;
+    camsim.cameras().for_each(|camera| camera.fault(Fault::Restore));
+    let mut report = rig.pulls.report();
+    let again = report.wait_for(|report| all(report, TierState::Warm));
+    drop(
+        tokio::time::timeout(Duration::from_secs(60), again)
+            .await
+            .expect("all play within a minute")
+            .unwrap(),
+    );
+    let failures: Vec<u64> = camsim.cameras().map(|camera| camera.counts().auth_failures).collect();
+    assert_eq!(failures, vec![0; CAMERAS]);
+    let held: Vec<u64> = camsim.cameras().map(|camera| camera.counts().sessions_open).collect();
+    assert!(held.iter().all(|held| *held == 1), "one session each: {held:?}");
+    assert!(rig.scope.close(PATIENCE).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_camera_of_one_session_is_learnt_told_and_not_bothered_and_serves_who_comes_next() {
+    let tier = Some(TierConfig::sized(320, 180));
+    let config = CamsimConfig { main: tier, sub: tier, max_sessions: Some(1), ..CamsimConfig::default() };
+    let camsim = Camsim::start(config).await.unwrap();
+    let rig = Rig::new();
+    let both = DesiredCamera {
+        tiers: [Tier::Main, Tier::Sub].map(|tier| DesiredTier::new(tier, camsim.camera(1).url(tier))).into(),
+        warm: Warm::All,
+        linger: Duration::ZERO,
+        ..camera(1, Vec::new())
+    };
+    rig.pulls.apply(std::slice::from_ref(&both));
+    let full = |report: &[CameraReport]| {
+        let all = report.first().map_or(&[][..], |camera| &camera.tiers);
+        all.iter().any(|tier| tier.state == TierState::Warm)
+            && all.iter().any(|tier| tier.reason_text.contains("all 1 sessions"))
+    };
+    let report = rig.reported(full).await;
+    assert_eq!(report[0].session_budget, 1);
+    let open = report[0].sessions.iter().filter(|held| held.state == SessionState::Open);
+    assert_eq!(open.count(), 1, "{:?}", report[0].sessions);
+    assert!(camsim.camera(1).counts().refusals <= 2, "{}", camsim.camera(1).counts().refusals);
+    let held = report[0].tiers.iter().find(|tier| tier.state == TierState::Warm).unwrap().tier;
+    let other = if held == Tier::Main { Tier::Sub } else { Tier::Main };
+    let one = DesiredCamera { tiers: vec![DesiredTier::new(other, camsim.camera(1).url(other))], ..both };
+    rig.pulls.apply(&[one]);
+    let alone = |report: &[CameraReport]| {
+        report
+            .first()
+            .is_some_and(|camera| camera.tiers.len() == 1 && camera.tiers[0].state == TierState::Warm)
+    };
+    let mut report = rig.pulls.report();
+    let next = report.wait_for(|report| alone(report));
+    drop(
+        tokio::time::timeout(Duration::from_secs(30), next).await.expect("the session is handed on").unwrap(),
+    );
+    assert!(rig.scope.close(PATIENCE).await);
 }

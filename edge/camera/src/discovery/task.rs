@@ -256,8 +256,10 @@ impl Task {
             }
             Command::Try { keys, offered, answer } => self.trials(keys, offered, answer),
             Command::Allow(ranges) => {
-                self.allowed = ranges;
-                self.permit();
+                if self.allowed != ranges {
+                    self.allowed = ranges;
+                    self.permit();
+                }
             }
         }
     }
