@@ -10,7 +10,7 @@ import { tellAbilities, tellFind } from "../src/views/find_row.ts";
 const can = { ptz: false, events: false, snapshot: false, encoder: false, sync_point: null };
 const find = (id: string, over: Partial<Discovery> = {}): Discovery => ({
   id, device_id: "dev_1", site_id: "site_1", key: id, channel: 0, name: "", manufacturer: "Acme", model: "Dome", firmware: "", serial: "", hardware_address: "",
-  address: "10.0.0.1", how: "probe", first_seen: 0, last_seen: 0, state: "understood", text: "", tiers: [], can, warnings: [], ignored: false, ...over,
+  address: "10.0.0.1", how: "probe", first_seen: 0, last_seen: 0, state: "understood", text: "", tiers: [{ tier: "main" }], can, warnings: [], ignored: false, ...over,
 });
 const sites = [{ id: "site_1", name: "Porto", created_at: 0 }, { id: "site_2", name: "Armazém", created_at: 0 }] as unknown as readonly Site[];
 const devices = [{ id: "dev_1", name: "Edge 1" }, { id: "dev_2", name: "Edge 2" }] as unknown as readonly Device[];
@@ -37,6 +37,7 @@ test("a search finds every word, wherever it stands", () => {
 test("only what is understood and not a camera yet can be accepted", () => {
   assert.equal(acceptable(find("a")), true);
   assert.equal(acceptable(find("a", { camera_id: "cam_1" })), false);
+  assert.equal(acceptable(find("a", { tiers: [] })), false, "it was opened, and has not told its streams yet");
   for (const state of ["asking", "needs-credentials", "refused", "silent", "not-usable", "changed"]) assert.equal(acceptable(find("a", { state })), false, state);
   assert.equal(tryable(find("a", { state: "refused" })), true);
   assert.equal(tryable(find("a", { state: "not-usable" })), false);

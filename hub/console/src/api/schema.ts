@@ -568,7 +568,7 @@ export type Search = {
   /** Cameras that are known by address: `host`, `host:port` or the URL of an ONVIF device service. At most 64. */
   readonly addresses?: readonly string[];
   readonly device_id: string;
-  /** Ranges of IPv4 addresses to ask one by one, such as `10.1.0.0/24`, beside the networks the device is on. At most 16, each of at most 65,536 addresses. */
+  /** Ranges of IPv4 addresses to ask one by one, such as `10.1.0.0/24`, beside the networks the device is on. At most 16, each of at most 8,192 addresses. */
   readonly ranges?: readonly string[];
 };
 

@@ -26,7 +26,7 @@ export function countBy(items: readonly Discovery[]): Readonly<Record<FindFilter
 
 /** Whether its streams are known, so that it can become a camera. */
 export function acceptable(find: Discovery): boolean {
-  return find.state === "understood" && find.camera_id == null;
+  return find.state === "understood" && find.tiers.length > 0 && find.camera_id == null;
 }
 
 /** Whether passwords may be tried at it. */

@@ -2,7 +2,7 @@ import { CAMERA_LIMIT_MS } from "../api/client.ts";
 import type { Attempts, Credentials, Discovery, Tried } from "../api/types.ts";
 import type { App } from "../app/app.ts";
 import { tryRequest, type CredentialRow } from "../app/credential_rows.ts";
-import { findName } from "../app/find_groups.ts";
+import { acceptable, findName } from "../app/find_groups.ts";
 import { openDialog, type Dialog } from "../ui/dialog.ts";
 import { h, iconButton, setText } from "../ui/dom.ts";
 import { f } from "../ui/texts_finds.ts";
@@ -29,6 +29,8 @@ export class TryDialog {
   readonly #go = h("button", { type: "submit", class: "button primary", text: f("try-go") });
   readonly #end = h("button", { type: "button", class: "button", text: f("cancel") });
   readonly #accept = h("button", { type: "button", class: "button primary", hidden: true });
+  readonly #unwatch: () => void;
+  #opened: ReadonlySet<string> = new Set();
   #closed = false;
   #count = 0;
 
@@ -46,7 +48,16 @@ export class TryDialog {
       h("div", { class: "form-buttons" }, this.#end, this.#go, this.#accept));
     this.#bank.disabled = true;
     setText(this.#bankText, f("try-bank-none"));
-    this.#dialog = openDialog(title, () => { this.#closed = true; }, form);
+    this.#dialog = openDialog(title, () => {
+      this.#closed = true;
+      this.#unwatch();
+    }, form);
+    this.#accept.addEventListener("click", () => {
+      const known = this.#known();
+      this.close();
+      this.#onAccept(known);
+    });
+    this.#unwatch = app.finds.seen.subscribe(() => { this.#offer(); });
     this.#end.addEventListener("click", () => { this.close(); });
     this.#addRow();
     void this.#readBank();
@@ -86,6 +97,8 @@ export class TryDialog {
   async #try(): Promise<void> {
     setText(this.#error, "");
     this.#results.replaceChildren();
+    this.#opened = new Set();
+    this.#offer();
     const typed = this.#rows.map((row): CredentialRow => ({ username: row.username.value, password: row.password.value, keep: row.keep.checked }));
     const request = tryRequest(this.#finds.map(({ id }) => id), typed, this.#bank.checked);
     if (!request.ok) {
@@ -115,13 +128,20 @@ export class TryDialog {
     this.#go.textContent = f("try-again");
     this.#go.classList.toggle("primary", opened.length === 0);
     setText(this.#end, f("close"));
-    this.#accept.hidden = opened.length === 0;
-    setText(this.#accept, f("try-accept", { n: opened.length }));
-    this.#accept.onclick = () => {
-      const ids = new Set(opened.map(({ id }) => id));
-      this.close();
-      this.#onAccept((this.#app.finds.seen.get()?.items ?? this.#finds).filter(({ id }) => ids.has(id)));
-    };
+    this.#opened = new Set(opened.map(({ id }) => id));
+    this.#offer();
+  }
+
+  /** What was opened and is understood by now: a camera tells its streams some moments after it was opened. */
+  #known(): readonly Discovery[] {
+    return (this.#app.finds.seen.get()?.items ?? []).filter((find) => this.#opened.has(find.id) && acceptable(find));
+  }
+
+  #offer(): void {
+    const known = this.#known().length;
+    this.#accept.hidden = this.#opened.size === 0;
+    this.#accept.disabled = known === 0;
+    setText(this.#accept, known === 0 ? f("try-reading") : f("try-accept", { n: known }));
   }
 
   #busy(busy: boolean): void {
