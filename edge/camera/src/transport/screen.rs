@@ -49,6 +49,8 @@ const MAX_DEPTH: usize = 64;
 const MAX_ELEMENTS: usize = 32_000;
 /// Characters of one tag with its attributes.
 const MAX_TAG: usize = 8 * 1024;
+/// Letters in an encoding that nobody named: a recorder of 64 channels has as many names, of some twenty bytes each.
+const MAX_STRANGE: usize = 4_096;
 /// Readers compare each attribute's name with all before it.
 const MAX_ATTRIBUTES: usize = 64;
 
@@ -74,7 +76,12 @@ fn decode(bytes: &[u8]) -> Result<Cow<'_, str>, Hostile> {
     match std::str::from_utf8(bytes) {
         Ok(text) => Ok(Cow::Borrowed(text)),
         Err(_) if claims_latin(bytes) => Ok(Cow::Owned(bytes.iter().map(|byte| char::from(*byte)).collect())),
-        Err(_) => Err(Hostile::Encoding),
+        // Names that people typed stand in answers in whatever encoding their machines had, and tags do not.
+        Err(_) => {
+            let text = String::from_utf8_lossy(bytes);
+            let strange = text.matches(char::REPLACEMENT_CHARACTER).count();
+            if strange <= MAX_STRANGE { Ok(text) } else { Err(Hostile::Encoding) }
+        }
     }
 }
 
@@ -150,6 +157,11 @@ mod tests {
         assert_eq!(screen(&wide).unwrap(), usual);
         let latin = b"<?xml version='1.0' encoding='ISO-8859-1'?><a>caf\xE9</a>";
         assert!(screen(latin).unwrap().contains("café"));
+        assert_eq!(
+            screen(b"<a>\xD5\xFD\xC3\xC5</a>").unwrap(),
+            "<a>\u{FFFD}\u{FFFD}\u{FFFD}\u{FFFD}</a>",
+            "a name in GBK"
+        );
         assert!(screen(b"<a/>trailing \x00 rubbish <").is_ok(), "cameras pad their answers");
     }
 
@@ -164,7 +176,8 @@ mod tests {
         assert_eq!(screen(long.as_bytes()), Err(Hostile::Tag));
         let many: String = (0..1_000).map(|n| format!(" a{n}=\"\"")).collect();
         assert_eq!(screen(format!("<a{many}/>").as_bytes()), Err(Hostile::Tag));
-        assert_eq!(screen(b"<a>caf\xE9</a>"), Err(Hostile::Encoding));
+        let foreign = [b"<a>".as_slice(), &[0xE9; 5_000], b"</a>"].concat();
+        assert_eq!(screen(&foreign), Err(Hostile::Encoding));
         assert_eq!(screen(b"\xFF\xFE<"), Err(Hostile::Encoding));
         for torn in ["", "<a>", "<a></b>", "</a>", "HTTP/1.1 200 OK", "<a"] {
             assert_eq!(screen(torn.as_bytes()), Err(Hostile::Malformed), "{torn}");

@@ -101,7 +101,8 @@ async fn harmful_answers_are_not_read_and_called_by_their_name() {
         let asked = server.asked(&connector()).await;
         assert_eq!(asked, AskError::Transport(Trouble::Hostile(wanted)));
     }
-    let server = Server::saying("200 OK", b"<Envelope>caf\xE9</Envelope>");
+    let server =
+        Server::saying("200 OK", [b"<Envelope>".as_slice(), &[0xE9; 5_000], b"</Envelope>"].concat());
     let asked = server.asked(&connector()).await;
     assert_eq!(asked, AskError::Transport(Trouble::Hostile(Hostile::Encoding)));
 }
