@@ -82,6 +82,17 @@ test("ranges and addresses are told apart, and what is neither is named", () => 
   for (const bad of ["http://admin:secret@10.0.0.5/", "10.0.0.1/", "rtsp://10.0.0.1/"]) assert.equal(places("", bad).bad, bad);
 });
 
+test("news of finds waits longer while nobody looks at them", () => {
+  const finds = new Finds({} as Api, false);
+  const away = finds.patienceMs;
+  const [one, two] = [finds.watch(), finds.watch()];
+  assert.ok(finds.patienceMs < away);
+  one();
+  assert.ok(finds.patienceMs < away);
+  two();
+  assert.equal(finds.patienceMs, away);
+});
+
 test("what was found is read part by part, once for all who ask, and not again after a refusal", async () => {
   const asked: string[] = [];
   let refuse = false;

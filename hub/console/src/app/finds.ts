@@ -19,6 +19,7 @@ export class Finds {
   #refreshing: Promise<void> | undefined;
   #again = false;
   #closed = false;
+  #watchers = 0;
 
   /** Reads nothing for who may not accept cameras. */
   constructor(api: Api, allowed: boolean) {
@@ -33,6 +34,18 @@ export class Finds {
 
   get problem(): Readable<Problem | undefined> {
     return this.#problem;
+  }
+
+  /** How soon news should be read, ms: the list is long, and away from its page only its length is shown. */
+  get patienceMs(): number {
+    return this.#watchers > 0 ? 400 : 5_000;
+  }
+
+  /** Says that somebody looks at the list, until the answer is called. */
+  watch(): () => void {
+    this.#watchers += 1;
+    void this.refresh();
+    return () => { this.#watchers -= 1; };
   }
 
   /** Reads everything again. Who asks during a reading gets one that begins later; all who ask share it. */

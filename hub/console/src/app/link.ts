@@ -98,7 +98,7 @@ export class HubLink {
     this.#findsTimer ??= setTimeout(() => {
       this.#findsTimer = undefined;
       void this.#on.finds.refresh();
-    }, 400);
+    }, this.#on.finds.patienceMs);
   }
 
   /** Reads the lists soon; several events in one instant cost one reading. */

@@ -52,8 +52,7 @@ export class FindsView implements View {
         button(f("elsewhere"), () => { this.#elsewhere(); }), this.#search),
       h("div", { class: "toolbar second" }, this.#filterChooser(), this.#searchBox()),
       this.#error, this.#told, this.#body, this.#selection);
-    this.#ends = [app.finds.seen.subscribe(() => { this.#render(); }), app.finds.problem.subscribe(() => { this.#render(); }), app.registry.cameras.subscribe(() => { this.#render(); })];
-    void app.finds.refresh();
+    this.#ends = [app.finds.watch(), app.finds.seen.subscribe(() => { this.#render(); }), app.finds.problem.subscribe(() => { this.#render(); }), app.registry.cameras.subscribe(() => { this.#render(); })];
   }
 
   close(): void {
