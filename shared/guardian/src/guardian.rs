@@ -132,6 +132,20 @@ impl Guardian {
         held.collect()
     }
 
+    /// Whether any device is crowded.
+    #[must_use]
+    pub fn is_anybody_crowded(&self) -> bool {
+        let (now, book) = (self.0.clock.now(), self.0.book());
+        !book.ledger.crowded(now).is_empty()
+    }
+
+    /// Whether somebody waits to watch a stream of this device while others use all its sessions.
+    #[must_use]
+    pub fn is_crowded(&self, device: &Device) -> bool {
+        let (now, book) = (self.0.clock.now(), self.0.book());
+        book.ledger.crowded(now).contains(&book.ledger.known_as(device))
+    }
+
     /// Counts changes of the ledger.
     #[must_use]
     pub fn changed(&self) -> watch::Receiver<u64> {

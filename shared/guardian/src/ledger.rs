@@ -25,23 +25,31 @@ pub struct Ask {
     pub(crate) kind: SessionKind,
     pub(crate) purpose: String,
     pub(crate) secret: Option<Fingerprint>,
+    pub(crate) watched: bool,
 }
 
 impl Ask {
     /// A stream; `purpose` is its tier.
     pub fn stream(device: Device, purpose: impl Into<String>) -> Self {
-        Self { device, kind: SessionKind::Rtsp, purpose: purpose.into(), secret: None }
+        Self { device, kind: SessionKind::Rtsp, purpose: purpose.into(), secret: None, watched: false }
     }
 
     /// A question over ONVIF; `purpose` says which, in a word.
     pub fn question(device: Device, purpose: impl Into<String>) -> Self {
-        Self { device, kind: SessionKind::Onvif, purpose: purpose.into(), secret: None }
+        Self { device, kind: SessionKind::Onvif, purpose: purpose.into(), secret: None, watched: false }
     }
 
     /// The secret that the device will be shown.
     #[must_use]
     pub const fn with(mut self, secret: Option<Fingerprint>) -> Self {
         self.secret = secret;
+        self
+    }
+
+    /// Somebody waits for it: it goes before what is only kept warm.
+    #[must_use]
+    pub const fn watched(mut self, watched: bool) -> Self {
+        self.watched = watched;
         self
     }
 }
@@ -229,6 +237,19 @@ impl Ledger {
         self.entries.values().filter(counts)
     }
 
+    /// Devices of which somebody waits to watch one stream while others use all sessions.
+    pub(crate) fn crowded(&self, now: Instant) -> Vec<Device> {
+        let waits = |entry: &Entry| entry.state == SessionState::Waiting && entry.ask.watched;
+        let blocked = |ticket: &Ticket| matches!(self.obstacle(now, *ticket), Some(Obstacle::Budget(_)));
+        let all = self.entries.iter().filter(|(ticket, entry)| waits(entry) && blocked(ticket));
+        all.map(|(_, entry)| entry.ask.device.clone()).collect()
+    }
+
+    /// What a device at an address is known as.
+    pub(crate) fn known_as(&self, device: &Device) -> Device {
+        self.resolved(device)
+    }
+
     /// How many streams a device serves, as set or learnt.
     pub(crate) fn budget(&self, device: &Device) -> Option<u32> {
         self.accounts.get(&self.resolved(device))?.known()
@@ -303,11 +324,12 @@ impl Ledger {
         }
     }
 
-    /// Lets in who may, in the order in which they asked.
+    /// Lets in who may: those first whom somebody waits for, then in the order in which they asked.
     fn sweep(&mut self, now: Instant) {
         let waiting =
             |(ticket, entry): (&Ticket, &Entry)| (entry.state == SessionState::Waiting).then_some(*ticket);
-        let waiting: Vec<Ticket> = self.entries.iter().filter_map(waiting).collect();
+        let mut waiting: Vec<Ticket> = self.entries.iter().filter_map(waiting).collect();
+        waiting.sort_by_key(|ticket| !self.entries.get(ticket).is_some_and(|entry| entry.ask.watched));
         for ticket in waiting {
             let obstacle = self.obstacle(now, ticket);
             let Some(entry) = self.entries.get_mut(&ticket) else { continue };

@@ -7,7 +7,7 @@ use std::{
 use sluice_guardian::{Device, Guardian, Limits};
 use sluice_ids::{CameraId, Tier, UnixMillis};
 use sluice_runtime::{Clock, Shutdown, TaskScope};
-use sluice_source::{Credentials, Settings, Source, SourceMetrics, Status};
+use sluice_source::{Credentials, Settings, Source, SourceMetrics, State, Status};
 use sluice_telemetry::Secret;
 use sluice_trust::seal::Keypair;
 use sluice_wire::control::{CameraReport, DesiredCamera};
@@ -100,6 +100,7 @@ impl Pulls {
         });
         let (publish, report) = watch::channel(Arc::default());
         scope.spawn("pull-report", tell(Arc::clone(&shared), publish, scope.shutdown()));
+        scope.spawn("warm-sessions", share(Arc::clone(&shared), scope.shutdown()));
         scope.spawn("warm-memory", bound(Arc::clone(&shared), warm_bytes, scope.shutdown()));
         Self { shared, report }
     }
@@ -279,6 +280,47 @@ impl Shared {
             tracing::info!(camera.id = %camera, %tier, keep, "the memory for warm streams is shared out anew");
             self.changed.notify_one();
         }
+    }
+}
+
+impl Shared {
+    /// Has a stream that is only kept warm give its session to who waits to watch another one of the same camera.
+    fn give_way(&self) {
+        if !self.guardian.is_anybody_crowded() {
+            return;
+        }
+        let streams = self.streams();
+        let mut asked: Vec<Device> = Vec::new();
+        for stream in streams.values() {
+            let (Some(source), Pull::From { url, .. }) = (&stream.source, &stream.spec.pull) else {
+                continue;
+            };
+            let device = Device::at(url);
+            let idle = {
+                let status = source.status();
+                let status = status.borrow();
+                status.subscribers == 0 && status.state == State::Warm
+            };
+            // One session is enough for whoever waits first; the next look finds the next.
+            if idle && !asked.contains(&device) && self.guardian.is_crowded(&device) {
+                source.give_way();
+                asked.push(device);
+            }
+        }
+    }
+}
+
+async fn share(shared: Arc<Shared>, shutdown: Shutdown) {
+    let mut sessions = shared.guardian.changed();
+    loop {
+        select! { biased;
+            () = shutdown.requested() => return,
+            // The guardian lives in `shared`.
+            _ = sessions.changed() => {}
+        }
+        shared.give_way();
+        // Whoever gave way needs a moment to be gone.
+        shared.clock.sleep(SETTLE).await;
     }
 }
 

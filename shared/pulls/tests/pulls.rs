@@ -221,3 +221,23 @@ async fn a_camera_of_one_session_is_learnt_told_and_not_bothered_and_serves_who_
     );
     assert!(rig.scope.close(PATIENCE).await);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_watches_gets_the_session_of_a_stream_that_is_only_kept_warm() {
+    let tier = Some(TierConfig::sized(320, 180));
+    let config = CamsimConfig { main: tier, sub: tier, max_sessions: Some(1), ..CamsimConfig::default() };
+    let camsim = Camsim::start(config).await.unwrap();
+    let rig = Rig::new();
+    let tiers = [Tier::Main, Tier::Sub].map(|tier| DesiredTier::new(tier, camsim.camera(1).url(tier))).into();
+    rig.pulls.apply(&[DesiredCamera { tiers, session_budget: 1, ..camera(1, Vec::new()) }]);
+    let warm = |report: &[CameraReport]| {
+        report.first().is_some_and(|camera| camera.tiers.iter().any(|tier| tier.state == TierState::Warm))
+    };
+    rig.reported(warm).await;
+    let main = rig.pulls.source(id(1), Tier::Main).unwrap();
+    let mut subscription = main.subscribe(Start::Cached).await;
+    let picture = async { while !matches!(subscription.next().await, Some(Event::Unit { .. })) {} };
+    tokio::time::timeout(PATIENCE, picture).await.expect("the picture that somebody waits for");
+    assert_eq!(camsim.camera(1).counts().refusals, 0, "the camera was never asked for too much");
+    assert!(rig.scope.close(PATIENCE).await);
+}

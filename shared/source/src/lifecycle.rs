@@ -52,6 +52,8 @@ pub(crate) enum Input {
     UnitArrived {
         key: bool,
     },
+    /// Somebody needs the session for another stream of the camera.
+    GaveWay,
     Failed(Failure),
     Woke,
 }
@@ -95,6 +97,8 @@ const FIRST_RETRY: Duration = Duration::from_millis(500);
 const LONGEST_REST: Duration = Duration::from_secs(30);
 /// A camera that comes back while people look at its tile should not keep them waiting.
 const LONGEST_REST_WATCHED: Duration = Duration::from_secs(10);
+/// Whoever watches has the session by then, and the guardian knows it.
+const GIVE_WAY_FOR: Duration = Duration::from_secs(20);
 /// A session that lived this long says the camera is well: the backoff begins anew.
 const STABLE_AFTER: Duration = Duration::from_secs(10);
 /// A person who presses play does not wait for the backoff, but cannot hammer a camera either.
@@ -135,6 +139,7 @@ impl Lifecycle {
                 }
             }
             Input::UnitArrived { key } => self.unit_arrived(now, key),
+            Input::GaveWay => self.gave_way(now),
             Input::Failed(failure) => self.failed(now, failure),
             Input::Woke => self.woke(now),
         }
@@ -192,6 +197,15 @@ impl Lifecycle {
         if key {
             playing.last_key = Some(now);
             self.reason = None;
+        }
+    }
+
+    fn gave_way(&mut self, now: Instant) {
+        if matches!(self.phase, Phase::Playing(_)) && self.demand.subscribers == 0 {
+            let text = "its session is used by who watches another stream of this camera".to_owned();
+            self.reason = Some(Reason { code: ReasonCode::SessionsExhausted, text });
+            self.orders.push_back(Output::Close);
+            self.phase = Phase::Resting { failed_at: now, retry_at: Some(now + GIVE_WAY_FOR) };
         }
     }
 

@@ -70,13 +70,13 @@ impl Settings {
         }
     }
 
-    /// The wish for a session of it.
-    pub(crate) fn ask(&self) -> Ask {
+    /// The wish for a session of it; `watched` if somebody waits for its pictures.
+    pub(crate) fn ask(&self, watched: bool) -> Ask {
         let secret = self
             .credentials
             .as_ref()
             .map(|found| self.guardian.fingerprint(&found.username, found.password.expose()));
-        Ask::stream(self.device.clone(), self.purpose.clone()).with(secret)
+        Ask::stream(self.device.clone(), self.purpose.clone()).with(secret).watched(watched)
     }
 
     /// The same stream with no secret in its URL.

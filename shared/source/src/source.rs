@@ -50,6 +50,7 @@ pub struct KeyPicture {
 pub(crate) struct Wishes {
     pub(crate) warm: AtomicBool,
     pub(crate) closed: AtomicBool,
+    pub(crate) give_way: AtomicBool,
     pub(crate) changed: Arc<Notify>,
 }
 
@@ -74,6 +75,13 @@ impl Source {
         if self.wishes.warm.swap(warm, Ordering::AcqRel) != warm {
             self.wishes.changed.notify_one();
         }
+    }
+
+    /// Ends the session for a while if nobody is subscribed: somebody watches another stream of the same camera, which
+    /// serves no more sessions.
+    pub fn give_way(&self) {
+        self.wishes.give_way.store(true, Ordering::Release);
+        self.wishes.changed.notify_one();
     }
 
     /// Wants the stream. A closed source gives a subscription that ends at once.

@@ -128,6 +128,9 @@ impl Task {
                         break;
                     }
                     self.demand();
+                    if wishes.give_way.swap(false, Ordering::AcqRel) {
+                        self.handle(Input::GaveWay);
+                    }
                 }
                 () = timer.fired() => self.handle(Input::Woke),
                 Some(()) = self.leaving.next(), if !self.leaving.is_empty() => {}
@@ -157,7 +160,8 @@ impl Task {
         while let Some(order) = self.lifecycle.poll() {
             match order {
                 Output::Open => {
-                    let (guardian, ask) = (self.settings.guardian.clone(), self.settings.ask());
+                    let (guardian, ask) =
+                        (self.settings.guardian.clone(), self.settings.ask(!self.outlets.is_empty()));
                     self.pull = Pull::Asking(Box::pin(async move { guardian.admit(ask).await }));
                 }
                 Output::Close => self.close(),

@@ -143,6 +143,21 @@ fn a_budget_is_learnt_from_a_refusal_and_one_more_is_tried_later() {
 }
 
 #[test]
+fn who_watches_goes_before_what_is_kept_warm() {
+    let (mut site, device) = (Site::new(), device(1));
+    site.step(Input::BudgetSet { device: device.clone(), budget: Some(1) });
+    let held = site.open(&device, "x");
+    let secret = Some(site.prints.of("admin", "x"));
+    let (warm, _) = site.ask(Ask::stream(device.clone(), "sub").with(secret));
+    assert!(site.ledger.crowded(site.now).is_empty());
+    let (watched, _) = site.ask(Ask::stream(device.clone(), "main").with(secret).watched(true));
+    assert_eq!(site.ledger.crowded(site.now), [device]);
+    assert_eq!(site.step(Input::Gone { ticket: held }), [Output::Admit(watched)]);
+    assert!(site.ledger.crowded(site.now).is_empty());
+    assert_eq!(site.pass(BUDGET_PATIENCE), [Output::Deny(warm, Denied::Exhausted { budget: 1 })]);
+}
+
+#[test]
 fn a_refusal_while_nothing_is_held_teaches_nothing() {
     let (mut site, device) = (Site::new(), device(1));
     let (ticket, _) = site.stream(&device, "x");

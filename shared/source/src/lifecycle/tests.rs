@@ -215,6 +215,21 @@ fn rests_are_short_while_somebody_watches() {
 }
 
 #[test]
+fn a_stream_that_nobody_watches_gives_way_for_a_while_and_a_watched_one_does_not() {
+    let mut script = Script::playing(WARM);
+    assert_eq!(script.step(Input::GaveWay), [Output::Close]);
+    assert_eq!(
+        (script.machine.state(), script.reason()),
+        (State::Resting, Some(ReasonCode::SessionsExhausted))
+    );
+    assert!(script.step(Input::GaveWay).is_empty());
+    assert_eq!(script.wake(), [Output::Open]);
+    let mut watched = Script::playing(ONE);
+    assert!(watched.step(Input::GaveWay).is_empty());
+    assert_eq!(watched.machine.state(), State::Forwarding);
+}
+
+#[test]
 fn a_rest_without_demand_ends_off() {
     let mut script = Script::new();
     script.demand(ONE);
