@@ -236,6 +236,12 @@ async fn a_camera_that_is_not_understood_is_not_accepted() {
         (&json!("10.0.0.9:8080"), &json!(true))
     );
     assert_eq!(shown["source"]["has_password"], false);
+
+    let more = hub.found(&ours, vec![FoundCamera { last_seen: UnixMillis(3_000), ..found("e", 0) }]).await;
+    hub.store.revoke_device(ours.id, ours.device).await.unwrap();
+    let body = json!({ "items": [{ "id": more[0]["id"] }] });
+    let shut_out = post(&hub, &ours, "/discoveries/accept", body).await;
+    assert_eq!(shut_out.body["items"][0]["problem"]["type"], "device-revoked", "{}", shut_out.text);
 }
 
 #[tokio::test]

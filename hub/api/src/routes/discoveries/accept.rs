@@ -149,6 +149,10 @@ async fn take(
     let unknown = || Problem::unknown("discovery-unknown", "discovery");
     let (device, key, channel) = parse(&wanted.id).ok_or_else(unknown)?;
     let row = state.store.device(tenant, device).await?.ok_or_else(unknown)?;
+    if row.revoked_at.is_some() {
+        let detail = "the appliance that found this camera was shut out";
+        return Err(Problem::new(StatusCode::CONFLICT, "device-revoked", detail));
+    }
     let there = || state.store.camera_by_find(tenant, device, (key.clone(), channel));
     if let Some(camera) = there().await? {
         return Ok((device, camera));

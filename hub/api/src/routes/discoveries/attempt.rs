@@ -106,10 +106,10 @@ pub(crate) async fn attempt(
     // A device that did not answer may have opened cameras all the same, and will say with what.
     let answered = offers.iter().filter(|(device, _)| tried.get(*device).is_none_or(|tried| !unsure(tried)));
     drop_unused(&state, tenant, answered.flat_map(|(_, offered)| offered), &items).await?;
-    for device in keys.keys() {
-        let opened = items.iter().filter(|item| item.opened).count();
-        let detail =
-            json!({ "cameras": keys[device].len(), "credentials": offers[device].len(), "opened": opened });
+    for (device, keys) in &keys {
+        let opened = tried.get(device).and_then(|tried| tried.as_ref().ok());
+        let opened = opened.map_or(0, |all| all.iter().filter(|one| !one.credential.is_empty()).count());
+        let detail = json!({ "cameras": keys.len(), "credentials": offers[device].len(), "opened": opened });
         audit(&state, &who, "discovery.try", device, detail).await?;
     }
     Ok(Json(Attempts { items }))
