@@ -174,6 +174,11 @@ pub struct SessionView {
 }
 
 impl SessionView {
+    /// A player of HLS that nobody sees stops asking by itself.
+    fn is_paused_by_node(&self) -> bool {
+        self.protocol == Protocol::Webrtc
+    }
+
     fn reached_by(&self, reach: &Reach) -> bool {
         match reach {
             Reach::Tenant(tenant) => self.tenant == *tenant,
@@ -196,6 +201,8 @@ pub(crate) enum Order {
     Switched(Box<SessionView>),
     /// Let the node show another tier to the session's viewer.
     Show(SessionId, Tier),
+    /// Let the node ask for no feed for this session while nobody sees its picture (`true`), or again.
+    Pause(SessionId, bool),
     /// The session shows another tier: tell those who listen.
     Retiered(Box<SessionView>, Vec<Why>),
     /// Its tier stays, for these reasons or because the node could not change it: tell those who listen.
@@ -337,10 +344,15 @@ impl Book {
         kept.tile = hints.tile.or(kept.tile);
         kept.focus = hints.focus.or(kept.focus);
         kept.zoom = hints.zoom.or(kept.zoom);
+        let seen = hints.visible.filter(|seen| *seen != kept.visible.unwrap_or(true));
         kept.visible = hints.visible.or(kept.visible);
         kept.importance = hints.importance.or(kept.importance);
         kept.decoded_fps = hints.decoded_fps.or(kept.decoded_fps);
         kept.dropped_frames = hints.dropped_frames.or(kept.dropped_frames);
+        // One who is not connected yet is looked at when it is.
+        let pauses =
+            seen.filter(|_| entry.view.phase == Phase::Connected).filter(|_| entry.view.is_paused_by_node());
+        self.orders.extend(pauses.map(|seen| Order::Pause(id, !seen)));
         self.look(at, id);
         Ok(())
     }
@@ -384,6 +396,11 @@ impl Book {
     /// The node says that media can flow.
     pub(crate) fn connected(&mut self, at: Instant, id: SessionId) {
         self.advance(id, Phase::Connected);
+        let hidden =
+            |entry: &&Entry| entry.view.hints.visible == Some(false) && entry.view.is_paused_by_node();
+        if self.entries.get(&id).filter(hidden).is_some_and(|entry| entry.view.phase == Phase::Connected) {
+            self.orders.push_back(Order::Pause(id, true));
+        }
         // Its tile may have changed while it connected.
         self.look(at, id);
     }

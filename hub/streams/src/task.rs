@@ -93,6 +93,8 @@ pub(crate) struct State {
     revoking: HashSet<SessionId>,
     /// Sessions whose viewers are to see another tier; the newest word of each.
     shows: BTreeMap<SessionId, Tier>,
+    /// Sessions that are to pause or to go on; the newest word of each.
+    pauses: BTreeMap<SessionId, bool>,
     /// Changes the mirror has not taken: at most four for each session.
     unmarked: VecDeque<Mark>,
     keys: Option<ToNode>,
@@ -154,8 +156,9 @@ impl Task {
     }
 
     fn has_orders(&self) -> bool {
-        let State { keys, revokes, leases, shows, .. } = &self.state;
-        keys.is_some() || !revokes.is_empty() || !leases.is_empty() || !shows.is_empty()
+        let State { keys, revokes, leases, shows, pauses, .. } = &self.state;
+        let none = revokes.is_empty() && leases.is_empty() && shows.is_empty() && pauses.is_empty();
+        keys.is_some() || !none
     }
 
     fn next_order(&mut self) -> Option<ToNode> {
@@ -169,6 +172,9 @@ impl Task {
         if let Some((camera, tier)) = self.state.leases.pop_first() {
             let until = UnixMillis(self.clock.unix_millis()).plus(LEASE);
             return Some(ToNode::Lease { camera, tier, until });
+        }
+        if let Some((session, paused)) = self.state.pauses.pop_first() {
+            return Some(ToNode::Pause { session, paused });
         }
         let (session, tier) = self.state.shows.pop_first()?;
         Some(ToNode::Switch { session, tier })
@@ -185,6 +191,7 @@ impl Task {
             Order::Changed(view) => self.changed(*view),
             Order::Switched(view) => self.switched(*view),
             Order::Show(session, tier) => drop(self.state.shows.insert(session, tier)),
+            Order::Pause(session, paused) => drop(self.state.pauses.insert(session, paused)),
             Order::Retiered(view, why) => {
                 self.metrics.tiers_switched.inc();
                 self.tell_tier(*view, why, None);

@@ -17,6 +17,8 @@ pub(crate) struct Feed {
     pub(crate) arrivals: Vec<SessionKey>,
     /// Those of the viewers who want sound.
     pub(crate) listeners: Vec<SessionKey>,
+    /// Its owner has given it up: those who still have it are sent nothing.
+    pub(crate) removed: bool,
     /// What it carries, once that was told.
     pub(crate) media: Option<FeedMedia>,
     key_frame_asked: Option<Instant>,
@@ -29,6 +31,7 @@ impl Feed {
             viewers: Vec::new(),
             arrivals: Vec::new(),
             listeners: Vec::new(),
+            removed: false,
             media: None,
             key_frame_asked: None,
         }

@@ -184,6 +184,14 @@ impl Lineup {
         true
     }
 
+    /// Moves to a feed from one that has ended, with whatever there is of the new one.
+    pub(crate) fn start_over(&mut self, now: Instant, gop: &Gop) {
+        self.leave();
+        if self.state != State::Connecting {
+            self.decide(now, gop);
+        }
+    }
+
     /// The viewer says that it cannot decode any more (PLI, FIR).
     pub(crate) fn picture_lost(&mut self, now: Instant, gop: &Gop) {
         if self.state == State::Connecting {

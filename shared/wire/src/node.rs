@@ -34,6 +34,13 @@ pub enum ToNode {
         /// The tier to show.
         tier: Tier,
     },
+    /// Nobody sees this session's picture for now, or somebody does again: meanwhile it asks for no feed.
+    Pause {
+        /// Which.
+        session: SessionId,
+        /// Whether it is to pause.
+        paused: bool,
+    },
     /// All cameras this node serves; replaces what was assigned before.
     Assign(Vec<Assignment>),
     /// The cameras this node pulls itself; replaces what was told before. Passwords are sealed to the node's own key.

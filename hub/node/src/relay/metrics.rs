@@ -14,6 +14,7 @@ pub(super) struct RelayMetrics {
     pub(super) tier_switches: Counter,
     pub(super) tier_switches_failed: Counter,
     pub(super) double_feed_ms: Counter,
+    pub(super) pauses: Counter,
     pub(super) units_refused: Counter,
     pub(super) media_bytes: Counter,
     pub(super) packaging: PackagingMetrics,
@@ -40,6 +41,7 @@ impl RelayMetrics {
                 tier_switches: Counter::default(),
                 tier_switches_failed: Counter::default(),
                 double_feed_ms: Counter::default(),
+                pauses: Counter::default(),
                 units_refused: Counter::default(),
                 media_bytes: Counter::default(),
                 packaging: PackagingMetrics::default(),
@@ -55,6 +57,8 @@ impl RelayMetrics {
             registry.register("tier_switches_failed", text, all.tier_switches_failed.clone());
             let text = "Time in which two feeds were held for one viewer on the move";
             registry.register("double_feed_milliseconds", text, all.double_feed_ms.clone());
+            let text = "Sessions that gave up their feed while nobody saw their picture";
+            registry.register("sessions_paused", text, all.pauses.clone());
             let text = "Access units that are not what their line says";
             registry.register("units_refused", text, all.units_refused.clone());
             registry.register("media_bytes", "RTP bytes that came over links", all.media_bytes.clone());

@@ -21,6 +21,8 @@ pub(super) struct Session {
     pub(super) place: Place,
     /// The feed that its viewer is on its way to.
     pub(super) next: Option<Next>,
+    /// Nobody sees its picture: it has no share in the demand.
+    pub(super) paused: bool,
     /// Its player reads another tier already and this one only until that plays: its end is not the session's.
     pub(super) leaving: bool,
     /// When to look whether its viewer is still there; `None` where the engine tells.
@@ -109,7 +111,10 @@ impl Sessions {
             Place::Shelf { .. } => now + LOOK,
         };
         self.due.insert((due, key));
-        self.by_key.insert(key, Session { id, key, feed, place, next: None, leaving: false, due: Some(due) });
+        self.by_key.insert(
+            key,
+            Session { id, key, feed, place, next: None, paused: false, leaving: false, due: Some(due) },
+        );
         replaced
     }
 

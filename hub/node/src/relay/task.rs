@@ -172,6 +172,7 @@ impl Task {
             ToNode::Lease { camera, tier, until } => self.lease(FeedKey { camera, tier }, until),
             ToNode::Revoke { session } => self.revoke(session),
             ToNode::Switch { session, tier } => self.switch(session, tier),
+            ToNode::Pause { session, paused } => self.pause(session, paused),
             ToNode::Assign(assignments) => self.assign(assignments),
             ToNode::Pull(cameras) => drop(self.ports.pulls.send_replace(Arc::new(cameras))),
             ToNode::Keys(keys) => drop(self.ports.keys.send_replace(Arc::new(keys))),

@@ -1,6 +1,6 @@
 use sluice_ids::{SessionId, Tier};
 use sluice_webrtc::{FeedId, SessionKey, SwitchError};
-use sluice_wire::node::{FromNode, StayReason};
+use sluice_wire::node::{EndReason, FromNode, StayReason};
 
 use super::{
     sessions::{Next, Place},
@@ -16,14 +16,18 @@ impl Task {
             self.told_to_stay(id, tier, StayReason::Absent);
             return;
         };
-        let (key, from, next) = (session.key, session.feed, session.next);
+        let (key, from, next, paused) = (session.key, session.feed, session.next, session.paused);
         let by_webrtc = matches!(session.place, Place::Engine(_));
         let to = FeedKey { tier, ..from };
         if next.is_some_and(|next| next.feed == to) {
             return;
         }
-        if !by_webrtc || !self.serves(to) {
-            let reason = if by_webrtc { StayReason::NotServed } else { StayReason::Elsewhere };
+        let obstacle = match by_webrtc {
+            false => Some(StayReason::Elsewhere),
+            true if !self.serves(to) => Some(StayReason::NotServed),
+            true => paused.then_some(StayReason::Absent),
+        };
+        if let Some(reason) = obstacle {
             self.told_to_stay(id, tier, reason);
             return;
         }
@@ -42,6 +46,31 @@ impl Task {
         }
         let feed = self.feed(to).id;
         self.ports.engine.switch(key, feed);
+    }
+
+    /// Nobody sees a session's picture for now, or somebody does again. Its feed goes the way of any feed that a viewer
+    /// left; the viewer stays connected and is sent what comes of it once it is back.
+    pub(super) fn pause(&mut self, id: SessionId, paused: bool) {
+        let Some(key) = self.sessions.by_id(id) else { return };
+        let Some(session) = self.sessions.get_mut(key) else { return };
+        let changes = session.paused != paused && matches!(session.place, Place::Engine(_));
+        if !changes {
+            return;
+        }
+        session.paused = paused;
+        let feed = session.feed;
+        if paused {
+            self.call_off(key, StayReason::Absent);
+            self.input(feed, demand::Input::ViewerLeft);
+            self.metrics.pauses.inc();
+        } else if self.serves(feed) {
+            self.input(feed, demand::Input::ViewerJoined);
+            // It may have been opened anew meanwhile: then it is another one to the engine.
+            let feed = self.feed(feed).id;
+            self.ports.engine.switch(key, feed);
+        } else {
+            self.end(key, EndReason::Unassigned);
+        }
     }
 
     /// The engine moved a viewer.

@@ -102,7 +102,9 @@ impl Task {
         }
         self.seats.end(self.clock.now(), session.place.secret());
         self.metrics.sessions_ended.inc();
-        self.input(session.feed, demand::Input::ViewerLeft);
+        if !session.paused {
+            self.input(session.feed, demand::Input::ViewerLeft);
+        }
         if let Some(next) = session.next {
             self.leave_next(next);
             self.told_to_stay(session.id, next.feed.tier, StayReason::Absent);

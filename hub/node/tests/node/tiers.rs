@@ -64,13 +64,7 @@ async fn a_viewer_moves_to_the_large_tier_and_back_and_one_feed_is_left_each_tim
     let url = |tier| (tier, camsim.camera(1).url(tier));
     let mut stage = Stage::with_tiers(vec![url(Tier::Sub), url(Tier::Main)]).await;
     let session = session();
-    let admitted = admit(&stage, session).await;
-    let local = Ipv4Addr::LOCALHOST.into();
-    let (mut peer, offer) = Peer::offer(Clock::system(), Transport::Udp, local).await.expect("an offer");
-    let answer = stage.engine.open(admitted.key, admitted.feed, offer).await.expect("an answer");
-    peer.accept(&answer.sdp).await.expect("a good answer");
-    let picture = |event: &Event| matches!(event, Event::Packet(_)).then_some(());
-    peer.until(PATIENCE, picture).await.expect("pictures come");
+    let mut peer = watching(&stage, session).await;
     for (at, tier) in (1..).zip([Tier::Main, Tier::Sub]) {
         stage.tell(ToNode::Switch { session, tier }).await;
         let goes_on = async { while peer.until(PATIENCE, picture).await.is_ok() {} };
@@ -83,6 +77,48 @@ async fn a_viewer_moves_to_the_large_tier_and_back_and_one_feed_is_left_each_tim
     }
     assert_eq!(stage.counter("sluice_node_tier_switches_failed_total"), 0);
     assert!(stage.counter("sluice_node_double_feed_milliseconds_total") > 0);
+}
+
+/// A viewer of the stage's camera whose pictures come.
+async fn watching(stage: &Stage, session: SessionId) -> Peer {
+    let admitted = admit(stage, session).await;
+    let local = Ipv4Addr::LOCALHOST.into();
+    let (mut peer, offer) = Peer::offer(Clock::system(), Transport::Udp, local).await.expect("an offer");
+    let answer = stage.engine.open(admitted.key, admitted.feed, offer).await.expect("an answer");
+    peer.accept(&answer.sdp).await.expect("a good answer");
+    peer.until(PATIENCE, picture).await.expect("pictures come");
+    peer
+}
+
+fn picture(event: &Event) -> Option<()> {
+    matches!(event, Event::Packet(_)).then_some(())
+}
+
+#[tokio::test]
+async fn a_picture_that_nobody_sees_costs_no_feed_and_comes_back_in_the_same_session() {
+    let config =
+        CamsimConfig { main: None, sub: Some(TierConfig::sized(320, 180)), ..CamsimConfig::default() };
+    let camsim = Camsim::start(config).await.expect("a virtual camera");
+    let stage = Stage::with_camera(Some(camsim.camera(1).url(Tier::Sub))).await;
+    let session = session();
+    let mut peer = watching(&stage, session).await;
+    for opened in 1..3 {
+        assert_eq!(stage.counter("sluice_node_feeds_opened_total"), opened);
+        stage.tell(ToNode::Pause { session, paused: true }).await;
+        // The peer lives on meanwhile, as a browser in a hidden tab does.
+        let lives = async { while peer.until(PATIENCE, |_| None::<()>).await.is_ok() {} };
+        tokio::select! {
+            () = feeds(&stage, 0) => {}
+            () = lives => panic!("the session ended"),
+        }
+        while peer.next(Clock::system().now() + Duration::from_millis(50)).await.expect("it lives").is_some()
+        {
+        }
+        stage.tell(ToNode::Pause { session, paused: false }).await;
+        peer.until(PATIENCE, picture).await.expect("pictures come again");
+        assert_eq!(stage.relay.status().await.sessions, 1);
+    }
+    assert_eq!(stage.counter("sluice_node_sessions_paused_total"), 2);
 }
 
 #[tokio::test]

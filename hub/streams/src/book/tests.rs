@@ -298,6 +298,27 @@ fn the_node_moves_a_viewer_and_then_its_session_is_of_the_other_tier() {
 }
 
 #[test]
+fn a_picture_that_nobody_sees_pauses_and_is_not_moved_until_somebody_does() {
+    let mut bench = Bench::new();
+    let (view, mine) = (playing(&mut bench, Protocol::Webrtc), bench.mine());
+    let seen = |visible| Hints { visible: Some(visible), ..Hints::default() };
+    bench.book.hint(bench.at(1), &mine, (view.id, &seen(true)), &[]).unwrap();
+    assert!(bench.orders().is_empty(), "as it was");
+    bench.book.hint(bench.at(2), &mine, (view.id, &seen(false)), &[]).unwrap();
+    bench.book.hint(bench.at(3), &mine, (view.id, &tile(1_080)), &[]).unwrap();
+    assert_eq!(bench.orders(), [Order::Pause(view.id, true)]);
+    bench.book.started(view.id);
+    bench.book.connected(bench.at(4), view.id);
+    assert_eq!(
+        bench.orders().last(),
+        Some(&Order::Pause(view.id, true)),
+        "connected anew, it is hidden still"
+    );
+    bench.book.hint(bench.at(5), &mine, (view.id, &seen(true)), &[]).unwrap();
+    assert_eq!(bench.orders(), [Order::Pause(view.id, false), Order::Show(view.id, Tier::Main)]);
+}
+
+#[test]
 fn a_tier_that_does_not_come_is_told_with_the_reason() {
     let mut bench = Bench::new();
     let (view, mine) = (playing(&mut bench, Protocol::Webrtc), bench.mine());

@@ -51,9 +51,9 @@ impl Book {
     /// Decides again which tier a session that plays is to show.
     pub(super) fn look(&mut self, at: Instant, id: SessionId) {
         let Some(entry) = self.entries.get_mut(&id) else { return };
-        let Some(choice) = entry.tier.as_mut().filter(|_| entry.view.phase == Phase::Connected) else {
-            return;
-        };
+        // What nobody sees is not moved; it is looked at when somebody does.
+        let plays = entry.view.phase == Phase::Connected && entry.view.hints.visible != Some(false);
+        let Some(choice) = entry.tier.as_mut().filter(|_| plays) else { return };
         let by_node = entry.view.protocol == Protocol::Webrtc;
         match choice.look(at, &entry.view) {
             Turn::Keep => {}

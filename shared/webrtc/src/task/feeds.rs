@@ -25,10 +25,11 @@ impl Task {
 
     pub(super) fn forget(&mut self, id: FeedId) {
         let Some(feed) = self.feeds.get_mut(&id) else { return };
-        if !feed.is_wanted() {
-            self.feeds.remove(&id);
-        } else {
+        if feed.is_wanted() {
+            feed.removed = true;
             self.discontinuity(id);
+        } else {
+            self.feeds.remove(&id);
         }
     }
 
@@ -67,6 +68,7 @@ impl Task {
     fn frame(&mut self, id: FeedId, frame: &Arc<Frame>) {
         self.metrics.frames.inc();
         let feed = self.feed(id);
+        feed.removed = false;
         feed.gop.push(frame);
         // Taken out while viewers are served, for `turn` needs all of `self`.
         let (viewers, before) = (std::mem::take(&mut feed.viewers), self.viewers.len());
@@ -111,7 +113,7 @@ impl Task {
                 viewer.lineup.discontinuity();
             }
         }
-        if feed.is_wanted() {
+        if feed.is_wanted() && !feed.removed {
             self.want_key_frame(now, id);
         }
     }

@@ -83,25 +83,35 @@ impl Task {
     fn cross(&mut self, at: Moment, key: SessionKey) -> bool {
         let Some(viewer) = self.viewers.get_mut(&key) else { return false };
         let Some(to) = viewer.approach.map(|approach| approach.feed) else { return false };
+        // Nothing comes of a feed that was given up: there is nothing to go on with.
+        let left_alone = self.feeds.get(&viewer.feed).is_none_or(|feed| feed.removed);
         let Some(feed) = self.feeds.get_mut(&to) else { return false };
-        let watches = viewer.watches();
-        if watches && !viewer.lineup.cross(at.now, &feed.gop) {
+        let (watches, from) = (viewer.watches(), viewer.feed);
+        if left_alone {
+            viewer.lineup.start_over(at.now, &feed.gop);
+        } else if watches && !viewer.lineup.cross(at.now, &feed.gop) {
             return false;
         }
-        let from = viewer.feed;
         viewer.arrive(to, feed.media);
         feed.arrivals.retain(|other| *other != key);
         feed.viewers.push(key);
         feed.listen(key, viewer.listens());
-        if let Some(left) = self.feeds.get_mut(&from) {
-            left.leave(key);
-        }
+        self.leave_feed(from, key);
         if !watches {
             self.show(at, key);
         }
         self.metrics.switches.inc();
         self.pending.push_back(EngineEvent::Switched(key, to));
         true
+    }
+
+    /// Takes a viewer from its feed, which ends with its last one if its owner gave it up.
+    pub(super) fn leave_feed(&mut self, id: FeedId, key: SessionKey) {
+        let Some(feed) = self.feeds.get_mut(&id) else { return };
+        feed.leave(key);
+        if feed.removed && !feed.is_wanted() {
+            self.feeds.remove(&id);
+        }
     }
 
     fn turn_back(&mut self, key: SessionKey) {

@@ -139,9 +139,7 @@ impl Task {
                 self.egress.disconnect(route.remote);
             }
         }
-        if let Some(feed) = self.feeds.get_mut(&viewer.feed) {
-            feed.leave(key);
-        }
+        self.leave_feed(viewer.feed, key);
         if let Some(feed) = viewer.approach.and_then(|approach| self.feeds.get_mut(&approach.feed)) {
             feed.arrivals.retain(|other| *other != key);
         }
