@@ -63,7 +63,9 @@ async fn carry_out(site: &Site, action: Action) -> Outcome {
         },
         Action::Try { keys, credentials } => {
             let offered = credentials.into_iter().map(|offer| opened(site, offer)).collect();
-            Outcome::Tried(site.discovery.try_credentials(keys, offered).await)
+            let tried = site.discovery.try_credentials(keys, offered).await;
+            site.told().await;
+            Outcome::Tried(tried)
         }
         Action::Poster { camera, tier } => poster::poster(site, camera, tier).await,
         action @ (Action::Ptz { .. } | Action::Configure { .. }) => site.cameras.act(&action).await,

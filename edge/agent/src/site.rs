@@ -1,6 +1,6 @@
 //! The cameras of this site: their streams, their ONVIF side, and what else is on the networks.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
 use sluice_edge_camera::{
     CameraMetrics, Cameras, Connector, Credentials, HttpError, Networks, Pins, Range,
@@ -14,7 +14,7 @@ use sluice_runtime::{Clock, Shutdown, TaskScope};
 use sluice_source::SourceMetrics;
 use sluice_telemetry::{Metrics, Secret};
 use sluice_trust::seal::Keypair;
-use sluice_wire::control::{CameraEvent, DesiredCamera, FoundState};
+use sluice_wire::control::{CameraEvent, DesiredCamera, Found, FoundState};
 use tokio::{
     select,
     sync::{mpsc, watch},
@@ -29,6 +29,8 @@ pub(crate) struct Site {
     pub(crate) pulls: Pulls,
     pub(crate) cameras: Cameras,
     pub(crate) discovery: Discovery,
+    /// What the link was handed of what was found.
+    told: watch::Sender<Arc<Found>>,
     seal_key: Keypair,
 }
 
@@ -64,7 +66,8 @@ impl Site {
         let (cameras, events) = Cameras::spawn(scope, clock, connector.clone(), open);
         let places = (search(limits), networks);
         let discovery = Discovery::spawn(scope, clock, places, Arc::new(connector), metrics);
-        Ok((Self { pulls, cameras, discovery, seal_key: seal_key.clone() }, events))
+        let (told, _) = watch::channel(Arc::default());
+        Ok((Self { pulls, cameras, discovery, told, seal_key: seal_key.clone() }, events))
     }
 
     /// Makes everything agree with the registry. What did not change is not touched.
@@ -83,6 +86,14 @@ impl Site {
     /// A password as the hub sealed it for this device.
     pub(crate) fn open(&self, sealed_as: &str, sealed: &[u8]) -> Option<Secret<String>> {
         opened(&self.seal_key, sealed_as, sealed)
+    }
+
+    /// Until the link was handed what is found at this moment, or for a moment: an answer follows what it is about.
+    pub(crate) async fn told(&self) {
+        let newest = Arc::clone(&self.discovery.found().borrow());
+        let mut told = self.told.subscribe();
+        let handed = told.wait_for(|told| Arc::ptr_eq(told, &newest));
+        let _ = tokio::time::timeout(TOLD_WITHIN, handed).await;
     }
 
     /// Tells the hub what is found, and follows cameras that have another address than the registry thinks.
@@ -114,7 +125,8 @@ impl Site {
                 }
                 self.discovery.allow(named(&desired.cameras)).await;
             }
-            uplink.found(news);
+            uplink.found(Arc::clone(&news));
+            self.told.send_replace(news);
             select! { biased;
                 () = shutdown.requested() => return,
                 changed = found.changed() => if changed.is_err() { return },
@@ -123,6 +135,9 @@ impl Site {
         }
     }
 }
+
+/// Something newer may have been found meanwhile, which is told too.
+const TOLD_WITHIN: Duration = Duration::from_millis(500);
 
 /// Tells the hub what cameras notice.
 pub(crate) async fn tell(mut events: mpsc::Receiver<CameraEvent>, uplink: Uplink, shutdown: Shutdown) {

@@ -11,7 +11,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
-    net::IpAddr,
     time::{Duration, Instant},
 };
 
@@ -23,7 +22,7 @@ mod entry;
 #[cfg(test)]
 mod tests;
 
-use entry::{Ask, Entry, place};
+use entry::{Ask, Entry, USUAL_PATH, place};
 
 /// A device was seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -192,10 +191,12 @@ impl Inventory {
         Some((*id, entry.places.clone()))
     }
 
-    /// Whether a device answers at this address, so that nobody needs to be asked blindly.
-    pub(crate) fn is_at(&self, address: IpAddr) -> bool {
-        let at = |url: &Url| url.host_str().is_some_and(|host| host == address.to_string());
-        self.entries.values().any(|entry| entry.places.first().is_some_and(at))
+    /// Whether a device is known to answer there, so that nobody needs to be asked blindly. Who names a host alone means
+    /// whatever device it is.
+    pub(crate) fn is_at(&self, named: &Url) -> bool {
+        let host = named.port().is_none() && named.path() == USUAL_PATH;
+        let at = |url: &Url| url == named || (host && url.host() == named.host());
+        self.entries.values().any(|entry| entry.places.iter().any(at))
     }
 
     fn sighted(&mut self, now: Instant, wall: UnixMillis, sighting: Sighting) {

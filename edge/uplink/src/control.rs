@@ -132,7 +132,13 @@ impl ControlTask {
                     let rtt = millis(connection.rtt());
                     self.common.board.control(|status| status.rtt_ms = Some(rtt));
                 }
-                Some(answer) = answered.recv() => link.answer(answer),
+                Some(answer) = answered.recv() => {
+                    // An answer may be about what was just found, which would wait for its turn.
+                    if link.found_due.is_some() || self.upstream.found.has_changed().unwrap_or(false) {
+                        self.found(&mut link);
+                    }
+                    link.answer(answer);
+                }
                 () = clock.sleep_until(link.orders.deadline()) => link.overdue(clock.now()),
                 Some(event) = self.upstream.events.recv() => self.event(event, &link),
                 Ok(()) = self.upstream.found.changed() => link.found_something(clock.now()),

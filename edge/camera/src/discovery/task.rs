@@ -1,7 +1,7 @@
 //! The owner of the search: its sockets, the inventory, and who is being asked.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::HashMap,
     net::{IpAddr, Ipv4Addr},
     sync::Arc,
     time::{Duration, Instant},
@@ -51,7 +51,7 @@ pub(super) struct Task {
     flood: Flood,
     ears: Option<Ears>,
     /// Addresses that somebody named, and when they are asked without having answered a probe.
-    named: BTreeMap<Ipv4Addr, (Instant, Url)>,
+    named: Vec<(Instant, Ipv4Addr, Url)>,
     events: mpsc::Sender<Event>,
     answers: mpsc::Receiver<Event>,
     datagrams: (mpsc::Sender<Datagram>, mpsc::Receiver<Datagram>),
@@ -68,7 +68,15 @@ struct Told {
 
 enum Event {
     Answered(Answered),
-    Tried { id: Id, opened: Box<Result<Opened, String>> },
+    Tried {
+        id: Id,
+        opened: Box<Result<Opened, String>>,
+    },
+    /// Every device of an order was tried.
+    AllTried {
+        tried: Vec<Tried>,
+        answer: oneshot::Sender<Vec<Tried>>,
+    },
 }
 
 /// Datagrams that wait to be read; those beyond are dropped and counted.
@@ -80,7 +88,7 @@ const SETTLE: Duration = Duration::from_millis(300);
 const TELL_EVERY: Duration = Duration::from_secs(1_800);
 /// How long a named address has to answer a probe before its web service is asked.
 const NAMED: Duration = Duration::from_millis(1_500);
-/// Of one order.
+/// Named addresses that wait for their answer.
 const ADDRESSES: usize = 256;
 /// Ranges and addresses that orders added.
 const ORDERED: usize = 512;
@@ -115,7 +123,7 @@ impl Task {
             scan: Scan::default(),
             flood: Flood::default(),
             ears: None,
-            named: BTreeMap::new(),
+            named: Vec::new(),
             events,
             answers,
             datagrams: mpsc::channel(DATAGRAMS),
@@ -152,7 +160,7 @@ impl Task {
     }
 
     fn deadline(&self) -> Instant {
-        let named = self.named.values().map(|(at, _)| *at).min();
+        let named = self.named.iter().map(|(at, ..)| *at).min();
         let rounds = self.config.enabled.then(|| self.rounds.deadline());
         let all = [rounds, self.scan.deadline(), self.inventory.deadline(), named, self.told.due];
         all.into_iter().flatten().min().map_or(self.told.again_at, |at| at.min(self.told.again_at))
@@ -171,9 +179,8 @@ impl Task {
         if let Some(address) = self.scan.poll(now) {
             self.call(address).await;
         }
-        while let Some(entry) = self.named.first_entry().filter(|entry| entry.get().0 <= now) {
-            let (address, (_, place)) = entry.remove_entry();
-            if !self.inventory.is_at(address.into()) {
+        for (.., place) in self.named.extract_if(.., |(at, ..)| *at <= now).collect::<Vec<_>>() {
+            if !self.inventory.is_at(&place) {
                 self.sighted(nameless(place));
             }
         }
@@ -201,6 +208,13 @@ impl Task {
                 }
                 Err(text) => self.input(Input::NotOpened { id, text }),
             },
+            Event::AllTried { tried, answer } => {
+                // What opened is told before who tried it is answered.
+                self.told.due = Some(self.clock.now());
+                self.publish();
+                // Who asked may not wait any more.
+                let _ = answer.send(tried);
+            }
         }
     }
 
@@ -211,7 +225,7 @@ impl Task {
             return;
         }
         let how = match (*via, from.ip()) {
-            (Via::Call, IpAddr::V4(ip)) if self.named.contains_key(&ip) => How::Manual,
+            (Via::Call, IpAddr::V4(ip)) if self.named.iter().any(|(_, named, _)| *named == ip) => How::Manual,
             (Via::Call, _) => How::Scan,
             _ => How::Probe,
         };
@@ -266,7 +280,7 @@ impl Task {
 
     async fn search(&mut self, ranges: &[String], addresses: &[String]) -> Result<(), SearchError> {
         let now = self.clock.now();
-        if addresses.len() > ADDRESSES || ranges.len() > scan::RANGES {
+        if addresses.len() + self.named.len() > ADDRESSES || ranges.len() > scan::RANGES {
             return Err(SearchError::Busy);
         }
         let mut parsed = Vec::new();
@@ -289,7 +303,7 @@ impl Task {
                 Some(address) => {
                     self.order(Range::new(address.into(), 32));
                     self.call(address).await;
-                    self.named.insert(address, (now + NAMED, place));
+                    self.named.push((now + NAMED, address, place));
                 }
                 None => self.sighted(nameless(place)),
             }
@@ -331,8 +345,7 @@ impl Task {
             };
             let all: Vec<Tried> = stream::iter(trials).map(one).buffered(TRIALS).collect().await;
             tried.inc_by(all.len() as u64);
-            // Who asked may not wait any more.
-            let _ = answer.send(all);
+            let _ = events.send(Event::AllTried { tried: all, answer }).await;
         });
     }
 
@@ -388,6 +401,7 @@ impl Task {
         let searching = (self.config.enabled && self.rounds.is_searching()) || self.scan.deadline().is_some();
         let news = self.inventory.revision() != self.told.revision || searching != self.told.searching;
         if !news && now < self.told.again_at {
+            self.told.due = None;
             return;
         }
         let due = *self.told.due.get_or_insert(now + SETTLE);

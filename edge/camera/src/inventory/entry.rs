@@ -47,7 +47,7 @@ const CLOSED_FOR: Duration = Duration::from_secs(3_600);
 /// A device that starts has no stream to tell at once; and nobody has it asked more often by saying hello for it.
 const SETTLED_AFTER: Duration = Duration::from_secs(10);
 /// ONVIF core specification §5.1.1.
-const USUAL_PATH: &str = "/onvif/device_service";
+pub(super) const USUAL_PATH: &str = "/onvif/device_service";
 /// Of one device: a probe and its answers name a few.
 const PLACES: usize = 4;
 
