@@ -3,6 +3,7 @@ import { runAll, say, setAfterEach } from "./harness/runner.ts";
 import { Stack } from "./harness/stack.ts";
 import { World } from "./harness/world.ts";
 import { fallbackTests } from "./tests/fallback.ts";
+import { findTests } from "./tests/finds.ts";
 import { foreignTests } from "./tests/foreign.ts";
 import { leavingTests } from "./tests/leaving.ts";
 import { llHlsTests } from "./tests/llhls.ts";
@@ -10,6 +11,7 @@ import { pageTests } from "./tests/pages.ts";
 import { playingTests } from "./tests/playing.ts";
 import { recoveryTests } from "./tests/recovery.ts";
 import { signInTests } from "./tests/sign_in.ts";
+import { tierTests } from "./tests/tiers.ts";
 import { soundTests } from "./tests/sound.ts";
 import { expiryTests, tokenTests } from "./tests/tokens.ts";
 
@@ -25,7 +27,7 @@ if (!chromiumIsInstalled()) {
 async function main(): Promise<number> {
   let stack: Stack;
   try {
-    stack = await Stack.start();
+    stack = await Stack.start({ edge: ["[cameras.discovery]", "enabled = false", 'interfaces = ["127.0.0.1"]'] });
   } catch (error) {
     say(`not ok - hub, edge and cameras start\n    ${error instanceof Error ? error.message : String(error)}`);
     say("0 passed, 1 failed, 0 skipped");
@@ -41,9 +43,11 @@ async function main(): Promise<number> {
     playingTests(world);
     llHlsTests(world);
     soundTests(world);
+    tierTests(world);
     fallbackTests(world);
     foreignTests(world);
     pageTests(world);
+    findTests(world);
     leavingTests(world);
     expiryTests(world);
     recoveryTests(world);

@@ -6,7 +6,7 @@ import { ConsolePage } from "../harness/console_page.ts";
 import { eventually, test } from "../harness/runner.ts";
 import type { World } from "../harness/world.ts";
 
-const PLACES = ["wall", "cameras", "cameras/new", "sessions"] as const;
+const PLACES = ["wall", "cameras", "cameras/new", "discoveries", "sites", "sessions"] as const;
 const SIZES = [[375, 740], [1024, 700], [1920, 1080], [3840, 2160]] as const;
 
 export function pageTests(world: World): void {
@@ -19,7 +19,7 @@ export function pageTests(world: World): void {
     const console = await world.operator();
     for (const language of ["en", "pt-BR"]) {
       await console.page.selectOption(".language", language);
-      for (const place of PLACES) {
+      for (const place of [...PLACES, `cameras/${world.camera(1)}`]) {
         await console.open(place);
         await console.page.waitForSelector("h1");
         await audit(console.page, `${place} in ${language}`);
@@ -36,7 +36,7 @@ export function pageTests(world: World): void {
     const { page } = await world.operator();
     for (const [width, height] of SIZES) {
       await page.setViewportSize({ width, height });
-      for (const place of PLACES) {
+      for (const place of [...PLACES, `cameras/${world.camera(1)}`]) {
         await page.goto(`${world.stack.url}/#/${place}`);
         await page.waitForSelector("h1", { state: "attached" });
         const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
@@ -71,6 +71,10 @@ export function pageTests(world: World): void {
     const { page } = console;
     await console.open("cameras/new");
     await page.waitForSelector("form");
+    await page.click("button[type=submit]");
+    assert.equal(await page.locator("[aria-invalid=true]").count(), 2);
+    await page.locator("input[value=rtsp]").check();
+    assert.equal(await page.locator("[aria-invalid=true]").count(), 0);
     await page.click("button[type=submit]");
     assert.equal(await page.locator("[aria-invalid=true]").count(), 2);
     await page.fill("[name=name]", "Added by hand");
