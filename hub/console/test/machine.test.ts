@@ -227,3 +227,19 @@ test("by HLS a session keeps its tier until the player has moved to the new addr
   assert.ok(state.kind === "playing" && state.session.tier === "main" && state.session.url === "https://hub/other");
   assert.deepEqual(state.session.why.map(({ code }) => code), ["udp-blocked", "tier-by-tile"]);
 });
+
+test("a hidden page holds its session without pictures for as long as the node is there", () => {
+  const script = new Script().playing();
+  script.at(200, { kind: "hidden", hidden: true });
+  for (let now = 1_000; now <= 120_000; now += 1_000) {
+    assert.deepEqual(script.at(now, { kind: "life-seen" }, { kind: "woke" }), []);
+  }
+  assert.equal(script.machine.state.kind, "stalled");
+  script.at(120_500, { kind: "hidden", hidden: false });
+  assert.deepEqual(script.at(120_900, { kind: "frame-shown" }), []);
+  assert.equal(script.machine.state.kind, "playing");
+  const silent = new Script().playing();
+  silent.at(200, { kind: "hidden", hidden: true });
+  assert.deepEqual(kinds(silent.wake()), []);
+  assert.deepEqual(kinds(silent.wake()), ["disconnect"], "its node is gone");
+});

@@ -22,7 +22,7 @@ test("a tile that is drawn larger is told once, when it stands still", () => {
   }
   assert.deepEqual(told, []);
   mock.timers.tick(150);
-  assert.deepEqual(told, [{ width: 1_900, height: 950, focus: false, zoom: 1 }]);
+  assert.deepEqual(told, [{ width: 1_900, height: 950, focus: false, zoom: 1, visible: true }]);
   one.settle(SESSION);
   mock.timers.tick(1_000);
   assert.equal(told.length, 1);
@@ -39,7 +39,7 @@ test("pictures that come all the time do not put it off", () => {
     one.settle(SESSION);
     mock.timers.tick(40);
   }
-  assert.deepEqual(told, [{ width: 480, height: 270, focus: true, zoom: 1 }]);
+  assert.deepEqual(told, [{ width: 480, height: 270, focus: true, zoom: 1, visible: true }]);
   mock.timers.reset();
 });
 

@@ -86,7 +86,7 @@ export class HubSessions {
   }
 
   #tellShowings(): void {
-    const sessions = [...this.#showings].map(([id, { width, height, focus, zoom }]) => ({ id, tile: { width, height }, focus, zoom }));
+    const sessions = [...this.#showings].map(([id, { width, height, ...rest }]) => ({ id, tile: { width, height }, ...rest }));
     this.#showings.clear();
     for (let at = 0; at < sessions.length; at += MOST_CAMERAS_A_CALL) {
       this.#send("/sessions", { sessions: sessions.slice(at, at + MOST_CAMERAS_A_CALL) }, "PATCH");

@@ -39,6 +39,7 @@ export class PlayerMachine {
   #orders: PlayerOutput[] = [];
   #tickets = 0;
   readonly #detours = new Detours();
+  #hidden = false;
   readonly #jitter: () => number;
 
   /** `jitter` answers a number in [0, 1) for every wait. */
@@ -63,7 +64,8 @@ export class PlayerMachine {
         return state.since + CONNECT_LIMIT_MS;
       case "awaiting":
       case "stalled":
-        return Math.min(state.lifeAt + LIFE_LIMIT_MS, state.until);
+        // Nobody misses the picture of a hidden page; that its node is there is seen all the same.
+        return Math.min(state.lifeAt + LIFE_LIMIT_MS, this.#hidden ? Infinity : state.until);
       case "playing":
         return state.frameAt + STALL_AFTER_MS;
       case "resting":
@@ -105,6 +107,10 @@ export class PlayerMachine {
         break;
       case "tier-changed":
         this.#retiered(input);
+        break;
+      case "hidden":
+        this.#hidden = input.hidden;
+        if (!input.hidden && (this.#state.kind === "stalled" || this.#state.kind === "awaiting")) this.#state = { ...this.#state, until: now + HOLD_MS };
         break;
       case "session-moved":
         this.#moved(input.session);

@@ -34,6 +34,8 @@ export type PlayerInput =
   | { readonly kind: "transport-down"; readonly reason: Reason; readonly after: After }
   /** The hub shows this session in another tier, or says anew why in this one. */
   | { readonly kind: "tier-changed"; readonly sessionId: string; readonly tier: string; readonly why: readonly Reason[] }
+  /** Nobody sees the picture any more, so none comes after a while; or somebody does again. */
+  | { readonly kind: "hidden"; readonly hidden: boolean }
   /** The session goes on at another address: `move-session` is done. */
   | { readonly kind: "session-moved"; readonly session: PlaySession }
   | { readonly kind: "frame-shown" }

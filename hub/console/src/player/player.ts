@@ -51,19 +51,21 @@ export class Player {
     this.#teller = new Teller((session, showing) => { options.source.shown?.(session, showing); });
     this.#need = { protocol: options.protocol ?? "auto", audio: false };
     const { signal } = this.#life;
-    window.addEventListener("pagehide", () => { this.#pageHidden(); }, { signal });
+    window.addEventListener("pagehide", () => {
+      this.#resumeOnShow = this.#machine.state.kind !== "idle";
+      this.stop();
+    }, { signal });
     window.addEventListener("pageshow", () => { if (this.#resumeOnShow) this.play(); }, { signal });
+    document.addEventListener("visibilitychange", () => { this.#seen(); }, { signal });
     // The element may be paused from outside (another tab took the sound focus, a media key): a wall has no pause.
-    this.#keepUnpaused(options.video);
+    options.video.addEventListener("pause", () => { this.#keepRunning(); }, { signal });
     this.#freshness.subscribe((freshness) => { this.#start.tell(this.#machine.state, freshness); });
     const unwatch = options.source.whenBlocked?.(() => { this.#doubt(); });
     if (unwatch) signal.addEventListener("abort", unwatch);
   }
 
   /** The element that shows the picture. */
-  get video(): HTMLVideoElement {
-    return this.#video;
-  }
+  get video(): HTMLVideoElement { return this.#video; }
 
   get state(): Readable<PlayerState> {
     return this.#state;
@@ -121,6 +123,7 @@ export class Player {
     if (on === this.#sounding.get()) return;
     this.#video.muted = !on;
     this.#sounding.set(on);
+    this.#seen();
     this.#need = { ...this.#need, audio: on };
     const state = this.#machine.state;
     const codec = "session" in state ? this.#options.audioCodec?.(state.session.tier) : undefined;
@@ -152,16 +155,18 @@ export class Player {
     this.#life.abort();
   }
 
+  /** What can be heard is not hidden. */
+  #seen(): void {
+    const hidden = document.hidden && !this.#sounding.get();
+    this.#feed({ kind: "hidden", hidden });
+    this.show({ visible: !hidden });
+  }
+
   /** Another player found that WebRTC does not get through: this one need not wait to find the same. */
   #doubt(): void {
     const state = this.#machine.state;
     if (state.kind !== "connecting" || state.session.protocol !== "webrtc" || state.session.fallbacks.length === 0) return;
     this.#feed({ kind: "transport-down", ...BLOCKED });
-  }
-
-  #pageHidden(): void {
-    this.#resumeOnShow = this.#machine.state.kind !== "idle";
-    this.stop();
   }
 
   #feed(input: PlayerInput): void {
@@ -283,16 +288,12 @@ export class Player {
     const [before, old] = [this.#connection, this.#video];
     [video.volume, video.muted] = [old.volume, old.muted];
     [this.#connection, this.#shown, this.#video] = [connection, connection, video];
-    this.#keepUnpaused(video);
+    video.addEventListener("pause", () => { this.#keepRunning(); }, { signal: this.#life.signal });
     old.remove();
     this.#watch(connection, true);
     // Its seat at the node, not the session: that goes on here.
     before?.close(false);
     before?.letGo();
-  }
-
-  #keepUnpaused(video: HTMLVideoElement): void {
-    video.addEventListener("pause", () => { if (video === this.#video) this.#keepRunning(); }, { signal: this.#life.signal });
   }
 
   #watch(connection: Connection, takenOver = false): void {
@@ -301,15 +302,13 @@ export class Player {
     this.#gauge?.close(takenOver);
     this.#gauge = new Gauge({
       video: this.#video, connection, clock, lateAboveMs, freshness: this.#freshness, stats: this.#stats,
-      pictured: () => { this.#pictured(); },
+      pictured: () => {
+        this.#start.pictured();
+        this.#feed({ kind: "frame-shown" });
+      },
       alive: () => { this.#feed({ kind: "life-seen" }); },
     });
     this.#keepRunning();
-  }
-
-  #pictured(): void {
-    this.#start.pictured();
-    this.#feed({ kind: "frame-shown" });
   }
 
   #keepRunning(): void {

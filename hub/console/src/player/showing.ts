@@ -10,6 +10,8 @@ export interface Showing {
   readonly focus: boolean;
   /** How many times the picture is enlarged beyond the tile; 1 is not at all. */
   readonly zoom: number;
+  /** Whether anybody sees or hears it; a session that nobody does costs its site's uplink nothing. */
+  readonly visible: boolean;
 }
 
 /** A tile that is being drawn to another size is told once it stands still for this long, ms. */
@@ -18,7 +20,7 @@ const SETTLED_MS = 150;
 /** Tells a session how its tile shows it, when that changed from what was told. One for each player. */
 export class Teller {
   readonly #tell: (session: PlaySession, showing: Showing) => void;
-  #now: Showing = { width: 0, height: 0, focus: false, zoom: 1 };
+  #now: Showing = { width: 0, height: 0, focus: false, zoom: 1, visible: true };
   #said: Showing | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -28,7 +30,7 @@ export class Teller {
 
   /** A session is being asked for, for a tile as large as it is now. */
   asked(): void {
-    this.#said = { ...this.#now, focus: false, zoom: 1 };
+    this.#said = { ...this.#now, focus: false, zoom: 1, visible: true };
   }
 
   /** The tile shows its picture so from now on. */
@@ -57,7 +59,7 @@ export class Teller {
   #differs(): boolean {
     const [said, now] = [this.#said, this.#now];
     if (said === undefined) return false;
-    return said.width !== now.width || said.height !== now.height || said.focus !== now.focus || said.zoom !== now.zoom;
+    return (Object.keys(now) as (keyof Showing)[]).some((key) => said[key] !== now[key]);
   }
 
   #stop(): void {
