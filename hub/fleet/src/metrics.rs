@@ -26,8 +26,11 @@ impl FleetMetrics {
             registry.register("events", "Changes of state told to listeners", made.events.clone());
             registry.register("overflows", "Messages that found a full queue", made.overflows.clone());
             registry.register("orders", "Orders given to devices", made.orders.clone());
-            let unanswered = made.orders_unanswered.clone();
-            registry.register("orders_unanswered", "Orders that no device answered", unanswered);
+            registry.register(
+                "orders_unanswered",
+                "Orders that no device answered",
+                made.orders_unanswered.clone(),
+            );
             registry.register("posters", "Single pictures that came from devices", made.posters.clone());
             registry.register("poster_bytes", "Bytes of those pictures", made.poster_bytes.clone());
         });
