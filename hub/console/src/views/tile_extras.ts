@@ -50,9 +50,18 @@ function attachPoster(app: App, cameraId: string, root: HTMLElement, player: Pla
 function attachPtz(app: App, cameraId: string, root: HTMLElement, player: Player): () => void {
   let panel: { readonly button: HTMLElement; readonly element: HTMLElement; close(): void } | undefined;
   let state: "none" | "fetching" | "there" | "closed" = "none";
+  let asking: ReturnType<typeof setTimeout> | undefined;
+  let asked = 0;
   const decide = (): void => {
     const camera = app.registry.camera(cameraId);
-    if (state !== "none" || camera?.device?.can.ptz !== true || player.state.get().kind !== "playing") return;
+    if (state !== "none" || player.state.get().kind !== "playing") return;
+    if (camera?.device == null && camera?.source?.type === "onvif" && asked < MOST_ASKED) {
+      // What a new camera can do is told some seconds after its first picture, and no event says so.
+      asked += 1;
+      clearTimeout(asking);
+      asking = setTimeout(() => void app.registry.refresh(), ASK_AGAIN_MS);
+    }
+    if (camera?.device?.can.ptz !== true) return;
     state = "fetching";
     import("./ptz.ts").then(({ PtzPanel }) => {
       if (state !== "fetching") return;
@@ -65,7 +74,12 @@ function attachPtz(app: App, cameraId: string, root: HTMLElement, player: Player
   const ends = [player.state.subscribe(decide), app.registry.cameras.subscribe(decide)];
   return () => {
     state = "closed";
+    clearTimeout(asking);
     for (const end of ends) end();
     panel?.close();
   };
 }
+
+/** How often, and how many times, the lists are read for what a camera that plays can do. */
+const ASK_AGAIN_MS = 2_000;
+const MOST_ASKED = 8;
