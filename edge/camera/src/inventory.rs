@@ -121,7 +121,8 @@ pub(crate) struct Inventory {
     /// Who is being asked, forgotten devices too.
     asked: BTreeSet<Id>,
     issued: Id,
-    left_out: u32,
+    /// Names of devices for which there was no room.
+    turned_away: BTreeSet<String>,
     orders: VecDeque<Output>,
     revision: u64,
 }
@@ -129,6 +130,8 @@ pub(crate) struct Inventory {
 /// Entries at most, each video source being one; who comes later is counted and left out, unless somebody silent and
 /// never understood makes room.
 pub(crate) const MOST: usize = 2_000;
+/// Devices without room that are told apart; there are at least so many.
+const TURNED_AWAY: usize = 4_096;
 /// A device that was never understood and does not show itself for so long makes room for others.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(600);
 /// Devices that are asked at once: their answers cost a slow appliance time.
@@ -182,7 +185,9 @@ impl Inventory {
     /// Every camera, in the order in which they were found.
     pub(crate) fn found(&self, searching: bool) -> Found {
         let cameras = self.entries.values().flat_map(Entry::cameras).collect();
-        Found { searching, cameras, left_out: self.left_out }
+        let cut: usize = self.entries.values().map(|entry| entry.cut).sum();
+        let left_out = u32::try_from(self.turned_away.len() + cut).unwrap_or(u32::MAX);
+        Found { searching, cameras, left_out }
     }
 
     /// The device of a key, where it is asked, and the credential that opened it last.
@@ -226,11 +231,16 @@ impl Inventory {
     }
 
     fn seen_first(&mut self, now: Instant, wall: UnixMillis, sighting: Sighting) {
+        let Some(first) = sighting.places.first() else { return };
         if !self.make_room(now) {
-            self.left_out = self.left_out.saturating_add(1);
-            self.revision += u64::from(self.left_out == 1);
+            let name = if sighting.endpoint.is_empty() { place(first) } else { sighting.endpoint };
+            if self.turned_away.len() < TURNED_AWAY && self.turned_away.insert(name) {
+                // The first is news; how many there are goes with what is told anyway.
+                self.revision += u64::from(self.turned_away.len() == 1);
+            }
             return;
         }
+        self.turned_away.remove(&sighting.endpoint);
         self.issued += 1;
         let (id, mut entry) = (self.issued, Entry::new(now, wall, &sighting));
         // At an address where a device was that is known by it and has moved, another one is found.
@@ -342,7 +352,7 @@ impl Inventory {
             let over = entry.understood.len().saturating_sub(room.max(1));
             if over > 0 {
                 entry.understood.truncate(room.max(1));
-                self.left_out = self.left_out.saturating_add(u32::try_from(over).unwrap_or(u32::MAX));
+                entry.cut = over;
             }
             room = room.saturating_sub(entry.count());
         }

@@ -27,6 +27,8 @@ pub(super) struct Entry {
     pub(super) credential: String,
     /// Its video sources, once it told them.
     pub(super) understood: Vec<FoundCamera>,
+    /// How many more there are than there was room for.
+    pub(super) cut: usize,
     pub(super) asking: bool,
     ask_at: Option<Instant>,
     failures: usize,
@@ -87,6 +89,7 @@ impl Entry {
             text: String::new(),
             credential: String::new(),
             understood: Vec::new(),
+            cut: 0,
             asking: false,
             ask_at: Some(now),
             failures: 0,
@@ -256,7 +259,7 @@ impl Entry {
         let news = still(&self.understood) != still(&cameras);
         let useless = cameras.iter().all(|camera| camera.state == FoundState::NotUsable);
         let text = cameras.first().map_or_else(String::new, |camera| camera.text.clone());
-        self.understood = cameras;
+        (self.understood, self.cut) = (cameras, 0);
         let turned = match useless {
             true => self.turn(FoundState::NotUsable, &text),
             false => self.turn(FoundState::Understood, ""),

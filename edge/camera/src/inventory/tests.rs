@@ -295,6 +295,8 @@ fn a_flood_of_devices_is_bounded_counted_and_makes_room_only_in_place_of_the_sil
     }
     let found = site.inventory.found(false);
     assert_eq!((found.cameras.len(), found.left_out), (MOST, 500));
+    site.sight(&format!("urn:{}", MOST + 7), &host(MOST + 7));
+    assert_eq!(site.inventory.found(false).left_out, 500, "who asks again is not another one");
     for _ in 0..3 {
         site.fail(1, NotUnderstood::Unreachable);
         site.pass(70);
