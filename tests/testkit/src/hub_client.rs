@@ -98,7 +98,7 @@ impl HubClient {
             .post(format!("{}/api/v1/tokens", self.base))
             .header("cookie", cookies.join("; "))
             .header("x-sluice-csrf", csrf)
-            .json(&json!({ "name": "demo", "scopes": ["play", "read", "admin"] }))
+            .json(&json!({ "name": "demo", "scopes": ["play", "read", "admin", "ptz"] }))
             .send()
             .await?;
         if !made.status().is_success() {

@@ -24,7 +24,8 @@ pub struct OnvifConfig {
 }
 
 impl OnvifConfig {
-    /// Cameras on a network and ports that nobody had a moment ago, named `Yard 1`, `Yard 2`, …
+    /// Cameras on a network and ports that nobody had a moment ago. A virtual camera is who it is by its name, so sites
+    /// that run side by side have names of their own.
     ///
     /// # Errors
     /// When there are no free ports.
@@ -33,7 +34,7 @@ impl OnvifConfig {
         let [second, third] = random_bytes::<2>();
         Ok(Self {
             cameras,
-            name: "Yard".to_owned(),
+            name: format!("Yard {second:02x}{third:02x}"),
             // 127.64.0.0/10: the machine's own, and apart from what tests address by hand.
             network: Ipv4Addr::new(127, 64 | second, third, 0),
             ports: [ports.http, ports.rtsp, ports.faults],
