@@ -60,7 +60,8 @@ async fn run(arguments: Arguments) -> Result<()> {
     config.log = arguments.log;
     config.camsim = arguments.camsim;
     if arguments.found > 0 {
-        config.onvif = Some(OnvifConfig::on_free_ports(arguments.found)?);
+        let onvif = OnvifConfig::on_free_ports(arguments.found)?;
+        config.onvif = Some(OnvifConfig { name: "Yard".to_owned(), ..onvif });
     }
 
     let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
