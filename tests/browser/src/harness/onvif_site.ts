@@ -36,13 +36,13 @@ export class OnvifSite {
     this.#onvif = onvif;
   }
 
-  /** Starts `cameras` of them at the addresses behind `network`, such as `127.91.0.0`. */
-  static async start(stack: Stack, name: string, network: string, cameras: number): Promise<OnvifSite> {
+  /** Starts `cameras` of them at the addresses behind `network`, such as `127.91.0.0`, with further arguments. */
+  static async start(stack: Stack, [name, network]: readonly [string, string], cameras: number, args: readonly string[] = []): Promise<OnvifSite> {
     const { rtsp, faults, http } = await freePorts();
     const [user, password] = ["installer", "right one"];
     const program = new Program(stack.binary("sluice-camsim"), [
       "--cameras", String(cameras), "--name", name, "--listen", `127.0.0.1:${rtsp}`, "--control", `127.0.0.1:${faults}`,
-      "--onvif", `${network}:${http}`, "--own-addresses", "--auth", "digest", "--user", user, "--password", password,
+      "--onvif", `${network}:${http}`, "--own-addresses", "--auth", "digest", "--user", user, "--password", password, ...args,
     ], path.join(stack.dir, `camsim-${name.replace(/\W+/g, "-")}.log`));
     program.start();
     const site = new OnvifSite(name, network, program, `http://127.0.0.1:${faults}`, http);

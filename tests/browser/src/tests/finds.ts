@@ -10,7 +10,7 @@ const UNDERSTOOD_LIMIT_MS = 40_000;
 
 export function findTests(world: World): void {
   test("cameras are found, opened with a password that was tried at all of them, accepted and played", async () => {
-    await withSite(world, "Quay", "127.91.0.0", 3, async (site, console) => {
+    await withSite(world, ["Quay", "127.91.0.0"], 3, async (site, console) => {
       const { page } = console;
       await found(page, site, 3);
       for (const camera of [1, 2, 3]) await row(page, site, camera).getByRole("checkbox").check();
@@ -32,7 +32,7 @@ export function findTests(world: World): void {
   });
 
   test("a wrong password is told for each camera, and an ignored find is put aside and back", async () => {
-    await withSite(world, "Yard", "127.92.0.0", 1, async (site, { page }) => {
+    await withSite(world, ["Yard", "127.92.0.0"], 1, async (site, { page }) => {
       await found(page, site, 1);
       await row(page, site, 1).getByRole("button", { name: /^Try passwords/ }).click();
       await tryPasswords(page, [["installer", "wrong one"]]);
@@ -49,7 +49,7 @@ export function findTests(world: World): void {
   });
 
   test("a camera is added by its ONVIF address, turns by arrow keys while they are held, and stops on release", async () => {
-    await withSite(world, "Gate", "127.93.0.0", 1, async (site, console) => {
+    await withSite(world, ["Gate", "127.93.0.0"], 1, async (site, console) => {
       const { page } = console;
       await addByOnvif(console, site, "Turning");
       const [id] = await accepted(world, /^Turning$/, 1);
@@ -75,7 +75,7 @@ export function findTests(world: World): void {
   });
 
   test("the page of a camera tells its streams, its maker, its sessions and what it noticed", async () => {
-    await withSite(world, "Hall", "127.94.0.0", 1, async (site, console) => {
+    await withSite(world, ["Hall", "127.94.0.0"], 1, async (site, console) => {
       const { page } = console;
       await addByOnvif(console, site, "Telling");
       const [id] = await accepted(world, /^Telling$/, 1);
@@ -89,6 +89,35 @@ export function findTests(world: World): void {
         await site.event(1, "motion-off");
         assert.ok((await page.locator('.events li[data-kind="motion"]').count()) > 0);
       });
+    });
+  });
+
+  test("advice shows first what it would change, is followed by the camera, and is taken back", async () => {
+    await withSite(world, ["Dome", "127.95.0.0"], 1, async (site, console) => {
+      const { page } = console;
+      await addByOnvif(console, site, "Slow keys");
+      const advice = page.locator('[data-advice="gop-long"]', { hasText: "Sub" });
+      await advice.getByRole("button").click({ timeout: 40_000 });
+      const dialog = page.getByRole("dialog");
+      await dialog.locator("tr.changed", { hasText: "Pictures between key frames" }).waitFor();
+      await dialog.getByRole("button", { name: "Change it" }).click();
+      await page.getByText("Applied.", { exact: false }).waitFor();
+      await page.getByRole("button", { name: "Undo the last change of Sub" }).click();
+      await page.getByText("Undone.").waitFor();
+    }, ["--gop", "6"]);
+  });
+
+  test("a camera's password is entered again on its page, and it plays again", async () => {
+    await withSite(world, ["Lock", "127.96.0.0"], 1, async (site, console) => {
+      const { page } = console;
+      await addByOnvif(console, site, "Locked");
+      const state = page.locator(".camera-state");
+      await state.locator('.chip[data-tone="live"]').waitFor({ timeout: UNDERSTOOD_LIMIT_MS });
+      await enterPassword(page, "wrong one");
+      await state.getByText("The camera does not accept user and password", { exact: false }).waitFor({ timeout: UNDERSTOOD_LIMIT_MS });
+      await state.getByText("Enter user and password again", { exact: false }).waitFor();
+      await enterPassword(page, site.password);
+      await state.locator('.chip[data-tone="live"]').waitFor({ timeout: UNDERSTOOD_LIMIT_MS });
     });
   });
 
@@ -110,8 +139,8 @@ export function findTests(world: World): void {
 }
 
 /** Cameras of a test's own, and an operator at the inbox; both are gone afterwards, and what was accepted too. */
-async function withSite(world: World, name: string, network: string, cameras: number, body: (site: OnvifSite, console: ConsolePage) => Promise<void>): Promise<void> {
-  const site = await OnvifSite.start(world.stack, name, network, cameras);
+async function withSite(world: World, place: readonly [string, string], cameras: number, body: (site: OnvifSite, console: ConsolePage) => Promise<void>, args: readonly string[] = []): Promise<void> {
+  const site = await OnvifSite.start(world.stack, place, cameras, args);
   const before = new Set(await cameraIds(world));
   try {
     await body(site, await world.operator());
@@ -158,6 +187,13 @@ async function tryPasswords(page: Page, pairs: readonly (readonly [string, strin
     await dialog.getByLabel("Password", { exact: true }).nth(at).fill(password);
   }
   await dialog.getByRole("button", { name: "Try", exact: true }).click();
+}
+
+async function enterPassword(page: Page, password: string): Promise<void> {
+  const form = page.locator(".camera-login");
+  await form.getByLabel("Password").fill(password);
+  await form.getByRole("button", { name: "Use these" }).click();
+  await form.getByText("tried at once", { exact: false }).waitFor();
 }
 
 async function addByOnvif(console: ConsolePage, site: OnvifSite, name: string): Promise<void> {
