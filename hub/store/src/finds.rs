@@ -19,6 +19,8 @@ pub struct Finds {
     pub accepted: HashMap<FindKey, CameraId>,
     /// Those that nobody wants to hear of.
     pub ignored: HashSet<FindKey>,
+    /// The streams of cameras of the registry that were added as plain RTSP: by who pulls them, with their addresses.
+    pub plain: Vec<(DeviceId, String, CameraId)>,
 }
 
 impl Store {
@@ -27,6 +29,9 @@ impl Store {
         let accepted = "SELECT device_id, onvif_key, onvif_channel, camera_id FROM cameras
                         WHERE tenant_id = ?1 AND onvif_key <> '' AND device_id IS NOT NULL";
         let ignored = "SELECT device_id, key, channel FROM ignored_finds WHERE tenant_id = ?1";
+        let plain =
+            "SELECT device_id, url, camera_id FROM cameras JOIN camera_tiers USING (tenant_id, camera_id)
+                     WHERE tenant_id = ?1 AND onvif_xaddr IS NULL AND device_id IS NOT NULL";
         self.read(move |connection| {
             let tenant = tenant.to_string();
             let accepted: Vec<(FindKey, CameraId)> = all(connection, accepted, [&tenant], |row| {
@@ -36,7 +41,14 @@ impl Store {
             let ignored: Vec<FindKey> = all(connection, ignored, [&tenant], |row| {
                 Ok((row::text(row, "device_id")?, row.get(1)?, row.get(2)?))
             })?;
-            Ok(Finds { accepted: accepted.into_iter().collect(), ignored: ignored.into_iter().collect() })
+            let plain = all(connection, plain, [&tenant], |row| {
+                Ok((row::text(row, "device_id")?, row.get("url")?, row::text(row, "camera_id")?))
+            })?;
+            Ok(Finds {
+                accepted: accepted.into_iter().collect(),
+                ignored: ignored.into_iter().collect(),
+                plain,
+            })
         })
         .await
     }
@@ -87,7 +99,14 @@ mod tests {
 
         let find = (bench.device, "b".to_owned(), 0);
         store.ignore_finds(bench.ours, vec![find.clone(), find.clone()], true).await.unwrap();
+        let plain = store.create_camera(bench.ours, bench.new_camera()).await.unwrap();
         let finds = store.finds(bench.ours).await.unwrap();
+        let streams = finds.plain.iter().filter(|(device, _, id)| (*device, *id) == (bench.device, plain.id));
+        assert_eq!(
+            (finds.plain.len(), streams.count()),
+            (2, 2),
+            "both streams of the one that is no ONVIF camera"
+        );
         assert_eq!(finds.accepted, HashMap::from([((bench.device, "a".to_owned(), 3), camera.id)]));
         assert_eq!(finds.ignored, HashSet::from([find.clone()]));
         let found = store.camera_by_find(bench.ours, bench.device, ("a".into(), 3)).await.unwrap();

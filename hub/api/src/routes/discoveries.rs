@@ -9,7 +9,7 @@ use serde_json::json;
 use sluice_hub_fleet::{DeviceFound, doctor};
 use sluice_hub_store::{FindKey, Finds, SiteCredential};
 use sluice_hub_streams::Language;
-use sluice_ids::{DeviceId, SiteId};
+use sluice_ids::{CameraId, DeviceId, SiteId};
 use sluice_wire::control::{Action, Capabilities, FoundCamera, FoundState, FoundTier, Outcome};
 use utoipa::{IntoParams, ToSchema};
 
@@ -183,8 +183,10 @@ pub(crate) async fn list(
     let device: Option<DeviceId> = query.device_id.as_deref().and_then(|text| faults.id("device_id", text));
     faults.finish()?;
     let credentials = state.store.all_credentials(tenant).await?;
+    let registry = state.store.finds(tenant).await?;
     let view = View {
-        registry: state.store.finds(tenant).await?,
+        plain: plain(&registry),
+        registry,
         credentials: credentials.iter().map(|one| (one.id.as_str(), one)).collect(),
         operates: who.may(Right::Operate),
         language: who.language,
@@ -265,6 +267,7 @@ pub(crate) async fn ignore(
 /// How discoveries are shown to one caller.
 struct View<'a> {
     registry: Finds,
+    plain: Streams,
     credentials: HashMap<&'a str, &'a SiteCredential>,
     operates: bool,
     language: Language,
@@ -301,10 +304,14 @@ impl View<'_> {
             can: can(camera.can),
             clock_offset_ms: camera.clock_offset_ms,
             warnings: self.warnings(camera),
-            camera_id: self.registry.accepted.get(&find).map(ToString::to_string),
+            camera_id: self.camera_of(&find, camera).map(|id| id.to_string()),
             ignored: self.registry.ignored.contains(&find),
             key: find.1,
         }
+    }
+
+    fn camera_of(&self, find: &FindKey, camera: &FoundCamera) -> Option<CameraId> {
+        self.registry.accepted.get(find).copied().or_else(|| added_by_hand(&self.plain, find.0, camera))
     }
 
     fn warnings(&self, camera: &FoundCamera) -> Vec<Warning> {
@@ -321,6 +328,30 @@ impl View<'_> {
         });
         told.collect()
     }
+}
+
+/// The streams of cameras that were added as plain RTSP.
+type Streams = HashMap<(DeviceId, String), CameraId>;
+
+fn plain(registry: &Finds) -> Streams {
+    let streams = registry.plain.iter();
+    streams.filter_map(|(device, url, camera)| Some(((*device, stream(url)?), *camera))).collect()
+}
+
+/// The camera of the registry that somebody added by one of these streams: pulling it twice would cost it sessions.
+fn added_by_hand(plain: &Streams, device: DeviceId, camera: &FoundCamera) -> Option<CameraId> {
+    let streams = camera.tiers.iter().filter_map(|tier| stream(&tier.url));
+    streams.filter_map(|stream| plain.get(&(device, stream)).copied()).next()
+}
+
+/// A stream's address without credentials, and without the port that it has anyway.
+fn stream(url: &str) -> Option<String> {
+    let mut url = url::Url::parse(&accept::plain_rtsp(url)?).ok()?;
+    if url.port() == Some(554) {
+        // It does not fail for a URL with a host.
+        let _ = url.set_port(None);
+    }
+    Some(url.to_string())
 }
 
 fn tier(found: &FoundTier) -> TierFound {

@@ -245,6 +245,19 @@ async fn a_camera_that_is_not_understood_is_not_accepted() {
 }
 
 #[tokio::test]
+async fn a_camera_that_was_added_by_its_stream_is_not_pulled_twice() {
+    let (hub, ours) = TestHub::with_tenant().await;
+    let mut body = crate::hub::camera_body(&ours, "by hand");
+    body["source"]["tiers"] = json!([{ "tier": "sub", "url": "rtsp://10.0.0.9/0/sub" }]);
+    let there = post(&hub, &ours, "/cameras", body).await.body["id"].clone();
+    let items = hub.found(&ours, vec![found("a", 0), found("b", 1)]).await;
+    assert_eq!((&items[0]["camera_id"], &items[1]["camera_id"]), (&there, &Value::Null));
+    let accepted =
+        post(&hub, &ours, "/discoveries/accept", json!({ "items": [{ "id": items[0]["id"] }] })).await;
+    assert_eq!(accepted.body["items"][0]["camera_id"], there);
+}
+
+#[tokio::test]
 async fn a_bank_is_tried_in_its_order_and_never_shown() {
     let (mut hub, ours) = TestHub::with_tenant().await;
     let orders = opens_to(&mut hub, &ours, "second");

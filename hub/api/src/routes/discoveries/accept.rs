@@ -14,7 +14,9 @@ use sluice_runtime::uuid_v7;
 use sluice_wire::control::{FoundCamera, FoundState};
 use utoipa::ToSchema;
 
-use super::{Body, Faults, Problem, Right, Who, address_of, audit, count, parse};
+use super::{
+    Body, Faults, Problem, Right, Streams, Who, added_by_hand, address_of, audit, count, parse, plain,
+};
 use crate::{state::ApiState, validate::MOST_NAME_CHARS};
 
 /// Which discoveries become cameras.
@@ -64,8 +66,9 @@ pub(crate) async fn accept(
     let wanted: Vec<Wanted> =
         asked.items.into_iter().enumerate().map(|(at, one)| check(at, one, &mut faults)).collect();
     faults.finish()?;
+    let by_hand = plain(&state.store.finds(tenant).await?);
     // All at once: they share commits.
-    let taken = join_all(wanted.iter().map(|one| take(&state, &who, tenant, one))).await;
+    let taken = join_all(wanted.iter().map(|one| take(&state, (&who, tenant), one, &by_hand))).await;
     let devices: BTreeSet<DeviceId> = taken.iter().flatten().map(|(device, _)| *device).collect();
     for device in devices {
         state.fleet.changed(device);
@@ -142,9 +145,9 @@ fn check(at: usize, one: AcceptOne, faults: &mut Faults) -> Wanted {
 
 async fn take(
     state: &ApiState,
-    who: &Who,
-    tenant: TenantId,
+    (who, tenant): (&Who, TenantId),
     wanted: &Wanted,
+    by_hand: &Streams,
 ) -> Result<(DeviceId, CameraId), Problem> {
     let unknown = || Problem::unknown("discovery-unknown", "discovery");
     let (device, key, channel) = parse(&wanted.id).ok_or_else(unknown)?;
@@ -159,6 +162,9 @@ async fn take(
     }
     let found = state.fleet.found_by(device).ok_or_else(unknown)?;
     let found = found.camera(&key, channel).ok_or_else(unknown)?;
+    if let Some(camera) = added_by_hand(by_hand, device, found) {
+        return Ok((device, camera));
+    }
     let credential = match found.credential.as_str() {
         "" => None,
         id => Some(state.store.sealed_credential(tenant, device, id.to_owned()).await?.ok_or_else(|| {
@@ -181,7 +187,7 @@ async fn take(
 }
 
 /// What a device says is a stream of the camera; anything else is left out.
-fn plain_rtsp(text: &str) -> Option<String> {
+pub(super) fn plain_rtsp(text: &str) -> Option<String> {
     let mut url = url::Url::parse(text).ok()?;
     if url.scheme() != "rtsp" || url.host_str().is_none_or(str::is_empty) {
         return None;
