@@ -3,6 +3,7 @@ import type { Page } from "playwright-core";
 import type { ConsolePage } from "../harness/console_page.ts";
 import { OnvifSite } from "../harness/onvif_site.ts";
 import { eventually, test } from "../harness/runner.ts";
+import { audit } from "./pages.ts";
 import type { World } from "../harness/world.ts";
 
 /** Cameras are asked one after the other, and a password is tried at each. */
@@ -14,10 +15,13 @@ export function findTests(world: World): void {
       const { page } = console;
       await found(page, site, 3);
       for (const camera of [1, 2, 3]) await row(page, site, camera).getByRole("checkbox").check();
+      await audit(page, "finds, some of them selected");
       await page.getByRole("button", { name: "Try passwords", exact: true }).click();
       await tryPasswords(page, [["installer", "wrong one"], [site.user, site.password]]);
       await page.locator(".try-count", { hasText: "3 of 3 opened" }).waitFor({ timeout: 60_000 });
+      await audit(page, "passwords that were tried");
       await page.getByRole("button", { name: "Accept 3" }).click();
+      await audit(page, "cameras to be accepted");
       const names = page.locator(".accept-list input");
       for (const at of [0, 1, 2]) await names.nth(at).fill(`Accepted ${at + 1}`);
       await page.locator("dialog").getByRole("button", { name: "Accept", exact: true }).click();
@@ -59,6 +63,7 @@ export function findTests(world: World): void {
       await console.press(id);
       await console.live(id);
       await page.getByRole("button", { name: "Turn Turning" }).click();
+      await audit(page, "a camera that can be turned");
       const before = await site.head(1);
       await page.keyboard.down("ArrowRight");
       await eventually(5_000, async () => { assert.ok((await site.head(1)).pan > before.pan + 0.02, JSON.stringify(await site.head(1))); });
@@ -89,6 +94,7 @@ export function findTests(world: World): void {
         await site.event(1, "motion-off");
         assert.ok((await page.locator('.events li[data-kind="motion"]').count()) > 0);
       });
+      await audit(page, "the page of a camera");
     });
   });
 
@@ -100,6 +106,7 @@ export function findTests(world: World): void {
       await advice.getByRole("button").click({ timeout: 40_000 });
       const dialog = page.getByRole("dialog");
       await dialog.locator("tr.changed", { hasText: "Pictures between key frames" }).waitFor();
+      await audit(page, "a change to be confirmed");
       await dialog.getByRole("button", { name: "Change it" }).click();
       await page.getByText("Applied.", { exact: false }).waitFor();
       await page.getByRole("button", { name: "Undo the last change of Sub" }).click();

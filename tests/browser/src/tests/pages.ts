@@ -151,7 +151,8 @@ interface AxeResult {
   readonly violations: readonly { readonly id: string; readonly help: string; readonly nodes: readonly { readonly html: string }[] }[];
 }
 
-async function audit(page: Page, what: string): Promise<void> {
+/** Fails with what the accessibility audit finds on the page as it stands. */
+export async function audit(page: Page, what: string): Promise<void> {
   // By CDP, since the console's policy forbids scripts that are not its own.
   const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
   await page.evaluate(axe);
