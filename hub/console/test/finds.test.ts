@@ -83,7 +83,7 @@ test("ranges and addresses are told apart, and what is neither is named", () => 
 });
 
 test("news of finds waits longer while nobody looks at them", () => {
-  const finds = new Finds({} as Api, false);
+  const finds = new Finds({} as unknown as Api, false);
   const away = finds.patienceMs;
   const [one, two] = [finds.watch(), finds.watch()];
   assert.ok(finds.patienceMs < away);
