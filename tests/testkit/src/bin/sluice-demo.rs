@@ -11,6 +11,7 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use clap::Parser;
 use sluice_testkit::{Demo, DemoConfig, OnvifConfig, OnvifSite, Ports};
+use tokio::signal::unix::{SignalKind, signal};
 
 /// Runs a whole Sluice on this machine: hub, edge, virtual cameras, console.
 #[derive(Debug, Parser)]
@@ -64,7 +65,7 @@ async fn run(arguments: Arguments) -> Result<()> {
         config.onvif = Some(OnvifConfig { name: "Yard".to_owned(), ..onvif });
     }
 
-    let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
+    let mut interrupted = std::pin::pin!(ended());
     let mut say = |step: &str| println!("sluice: {step}");
     let mut demo = tokio::select! {
         demo = Demo::start(&config, &mut say) => demo?,
@@ -87,6 +88,15 @@ async fn run(arguments: Arguments) -> Result<()> {
     let _ = fs::remove_file(dir.join("demo.json"));
     println!("sluice: all ended");
     Ok(())
+}
+
+/// Until somebody presses Ctrl-C, or a supervisor asks for the end.
+async fn ended() -> std::io::Result<()> {
+    let mut terminated = signal(SignalKind::terminate())?;
+    tokio::select! {
+        pressed = tokio::signal::ctrl_c() => pressed,
+        _ = terminated.recv() => Ok(()),
+    }
 }
 
 fn introduce(demo: &Demo, dir: &Path) {
