@@ -34,12 +34,17 @@ pub(crate) async fn serve(site: Site, clock: Clock, mut wishes: mpsc::Receiver<S
             }
             wish = wishes.recv() => {
                 let Some(stream) = wish else { return };
-                if !site.cameras.request_key_frame(stream.0, stream.1) {
+                // A key frame that comes before the pull plays is seen by nobody, and the next may be asked for only a
+                // second later. Whoever pulls asks as soon as packets flow.
+                let source = site.pulls.source(stream.0, stream.1);
+                if !source.as_ref().is_some_and(|source| source.key_frames().borrow().flowing)
+                    || !site.cameras.request_key_frame(stream.0, stream.1)
+                {
                     continue;
                 }
                 // The newest question counts: the camera may not have heard the one before.
                 let first = asked.insert(stream, clock.now()).is_none();
-                if let Some(source) = site.pulls.source(stream.0, stream.1).filter(|_| first) {
+                if let Some(source) = source.filter(|_| first) {
                     let mut keys = source.key_frames();
                     waiting.push(Box::pin(async move {
                         let seen = keys.borrow_and_update().count;

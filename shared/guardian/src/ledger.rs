@@ -290,7 +290,7 @@ impl Ledger {
     fn refused(&mut self, now: Instant, ticket: Ticket, refusal: Refusal) {
         let Some(entry) = self.entries.remove(&ticket) else { return };
         let Ask { device, kind, secret, .. } = entry.ask;
-        let held = self.held(&device);
+        let (held, served) = (self.held(&device), self.count(&device, &[SessionState::Open]));
         let account = self.account(&device);
         let verdict = match refusal {
             Refusal::Sessions => {
@@ -298,7 +298,7 @@ impl Ledger {
                 Verdict::Exhausted
             }
             Refusal::Auth => match secret {
-                Some(secret) => account.unauthorised(now, (kind, secret), held),
+                Some(secret) => account.unauthorised(now, (kind, secret), served),
                 None => Verdict::Wrong { locked: false },
             },
             Refusal::Other => Verdict::Other,
@@ -384,10 +384,14 @@ impl Ledger {
 
     /// Streams that count at the device: open, or perhaps not yet over.
     fn held(&self, device: &Device) -> u32 {
+        self.count(device, &[SessionState::Open, SessionState::Leaving])
+    }
+
+    fn count(&self, device: &Device, states: &[SessionState]) -> u32 {
         let counts = |entry: &&Entry| {
             entry.ask.kind == SessionKind::Rtsp
                 && entry.ask.device == *device
-                && matches!(entry.state, SessionState::Open | SessionState::Leaving)
+                && states.contains(&entry.state)
         };
         u32::try_from(self.entries.values().filter(counts).count()).unwrap_or(u32::MAX)
     }

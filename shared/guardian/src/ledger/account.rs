@@ -88,15 +88,17 @@ impl Account {
         }
     }
 
+    /// It refused a secret while it served so many streams. Those that are being left prove nothing: a camera whose
+    /// password was changed ends them all.
     pub(super) fn unauthorised(
         &mut self,
         now: Instant,
         (kind, secret): (SessionKind, Fingerprint),
-        held: u32,
+        served: u32,
     ) -> Verdict {
         let proven = self.is_proven(secret);
-        if kind == SessionKind::Rtsp && proven && held > 0 {
-            self.learnt = Some(Learnt { most: held, again_at: now + AGAIN_AFTER_SUSPICION });
+        if kind == SessionKind::Rtsp && proven && served > 0 {
+            self.learnt = Some(Learnt { most: served, again_at: now + AGAIN_AFTER_SUSPICION });
             return Verdict::Exhausted;
         }
         if let Some(found) = self.secrets.get_mut(&secret) {

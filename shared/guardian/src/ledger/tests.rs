@@ -194,6 +194,17 @@ fn a_working_secret_that_is_refused_under_load_means_that_no_session_is_left() {
 }
 
 #[test]
+fn a_password_that_was_changed_is_told_although_the_camera_may_not_have_forgotten_the_sessions_it_ended() {
+    let (mut site, device) = (Site::new(), device(1));
+    for ticket in [site.open(&device, "old"), site.open(&device, "old")] {
+        site.step(Input::Left { ticket, at_most: MINUTE });
+    }
+    let (ticket, outputs) = site.stream(&device, "old");
+    assert_eq!(outputs, [Output::Admit(ticket)]);
+    assert_eq!(site.refuse(ticket, Refusal::Auth), Verdict::Wrong { locked: false });
+}
+
+#[test]
 fn a_session_that_is_left_counts_until_its_time_is_up() {
     let (mut site, device) = (Site::new(), device(1));
     site.step(Input::BudgetSet { device: device.clone(), budget: Some(1) });
