@@ -19,7 +19,7 @@ struct Arguments {
     /// How many virtual cameras.
     #[arg(long, default_value_t = 4)]
     cameras: usize,
-    /// How many more that nobody added, to be found in the inbox.
+    /// How many more that nobody added, to be found by the edge.
     #[arg(long, default_value_t = 3)]
     found: usize,
     /// Where its state, logs and demo.json go.
@@ -115,7 +115,7 @@ fn introduce(demo: &Demo, dir: &Path) {
     );
     if let Some(onvif) = &demo.onvif {
         println!(
-            "  More cameras wait in the inbox (console, Inbox): their user is {}, their password {}.\n",
+            "  More cameras wait in the console under Found: their user is {}, their password {}.\n",
             OnvifSite::USER,
             onvif.password()
         );
