@@ -1,4 +1,5 @@
 use std::{
+    collections::BTreeSet,
     fmt, io,
     net::{IpAddr, Ipv4Addr},
     str::FromStr,
@@ -54,19 +55,25 @@ impl Networks {
         self.0.read().unwrap_or_else(PoisonError::into_inner).iter().any(|range| range.contains(address))
     }
 
-    /// The subnets of this machine's interfaces; those of loopback only where `loopback` says so.
+    /// The subnets of the interfaces that are wanted by name or address; without any wish, of all but loopback.
     ///
     /// # Errors
     /// When the system does not tell its interfaces.
-    pub fn of_interfaces(loopback: bool) -> io::Result<Vec<Range>> {
+    pub fn of_interfaces(wanted: &[String]) -> io::Result<Vec<Range>> {
         let interfaces = if_addrs::get_if_addrs()?;
-        let wanted = interfaces.into_iter().filter(|interface| loopback || !interface.is_loopback());
-        Ok(wanted
-            .map(|interface| match interface.addr {
-                if_addrs::IfAddr::V4(v4) => Range::new(v4.ip.into(), v4.prefixlen),
-                if_addrs::IfAddr::V6(v6) => Range::new(v6.ip.into(), v6.prefixlen),
-            })
-            .collect())
+        let named: BTreeSet<&str> = interfaces
+            .iter()
+            .filter(|one| wanted.iter().any(|want| *want == one.name || want.parse() == Ok(one.ip())))
+            .map(|one| one.name.as_str())
+            .collect();
+        let fits = |one: &&if_addrs::Interface| {
+            if wanted.is_empty() { !one.is_loopback() } else { named.contains(one.name.as_str()) }
+        };
+        let range = |one: &if_addrs::Interface| match &one.addr {
+            if_addrs::IfAddr::V4(v4) => Range::new(v4.ip.into(), v4.prefixlen),
+            if_addrs::IfAddr::V6(v6) => Range::new(v6.ip.into(), v6.prefixlen),
+        };
+        Ok(interfaces.iter().filter(fits).map(range).collect())
     }
 }
 
@@ -178,9 +185,18 @@ mod tests {
     }
 
     #[test]
-    fn loopback_is_a_network_of_this_machine_only_on_request() {
-        let with = Networks::new(Networks::of_interfaces(true).unwrap());
-        let without = Networks::new(Networks::of_interfaces(false).unwrap());
-        assert!(with.allows(ip("127.0.0.9")) && !without.allows(ip("127.0.0.9")));
+    fn only_the_networks_of_wanted_interfaces_are_asked() {
+        let of = |wanted: &[&str]| {
+            let wanted: Vec<String> = wanted.iter().map(|&want| want.to_owned()).collect();
+            Networks::of_interfaces(&wanted).unwrap()
+        };
+        assert!(!Networks::new(of(&[])).allows(ip("127.0.0.9")), "loopback only on request");
+        for wanted in ["127.0.0.1", "lo"] {
+            let loopback = of(&[wanted]);
+            assert!(Networks::new(loopback.clone()).allows(ip("127.0.0.9")));
+            // Whatever other networks this machine is on.
+            assert!(loopback.iter().all(|range| range.base().is_loopback()), "{loopback:?}");
+        }
+        assert!(of(&["none"]).is_empty());
     }
 }

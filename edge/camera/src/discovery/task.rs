@@ -388,9 +388,7 @@ impl Task {
 
     /// Keeps what may be asked at what there is.
     fn permit(&self) {
-        let loopback = sockets::interfaces(&self.config.interfaces).unwrap_or_default();
-        let loopback = loopback.iter().any(Ipv4Addr::is_loopback);
-        let own = Networks::of_interfaces(loopback).unwrap_or_default();
+        let own = Networks::of_interfaces(&self.config.interfaces).unwrap_or_default();
         let more = self.config.ranges.iter().chain(&self.allowed).chain(&self.ordered).copied();
         self.networks.replace(own.into_iter().chain(more).collect());
     }

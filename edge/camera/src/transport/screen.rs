@@ -59,10 +59,18 @@ const MAX_ATTRIBUTES: usize = 64;
 /// # Errors
 /// The first thing that is wrong with it.
 pub fn screen(bytes: &[u8]) -> Result<Cow<'_, str>, Hostile> {
-    let text = decode(bytes)?;
+    let text = match decode(bytes)? {
+        // Some send a mark twice: one for the file that they kept the answer in.
+        Cow::Borrowed(text) => Cow::Borrowed(text.trim_start_matches(MARK)),
+        Cow::Owned(text) if text.starts_with(MARK) => Cow::Owned(text.trim_start_matches(MARK).to_owned()),
+        owned @ Cow::Owned(_) => owned,
+    };
     weigh(&text)?;
     Ok(text)
 }
+
+/// The byte order mark.
+const MARK: char = '\u{FEFF}';
 
 fn decode(bytes: &[u8]) -> Result<Cow<'_, str>, Hostile> {
     // XML 1.0, appendix F: byte order marks come first.

@@ -197,7 +197,7 @@ async fn a_flood_of_noise_hides_no_camera_and_is_counted() {
         let hello = format!(
             "<e:Envelope><e:Body><d:Hello><a:EndpointReference><a:Address>urn:uuid:{n}</a:Address>\
              </a:EndpointReference><d:Types>dn:NetworkVideoTransmitter</d:Types>\
-             <d:XAddrs>http://192.0.2.1/{n}</d:XAddrs></d:Hello></e:Body></e:Envelope>"
+             <d:XAddrs>http://240.0.0.1/{n}</d:XAddrs></d:Hello></e:Body></e:Envelope>"
         );
         noise.send_to(hello.as_bytes(), "239.255.255.250:3702").await.unwrap();
     }

@@ -4,8 +4,8 @@ import { say, test } from "../harness/runner.ts";
 import { Stack } from "../harness/stack.ts";
 import { World } from "../harness/world.ts";
 
-/** An address for documentation (RFC 5737): nothing is ever there, by UDP or TCP. */
-const NOWHERE = `advertised_addresses = ["192.0.2.1"]`;
+/** An address of this machine at which nothing listens, by UDP or TCP: no packet leaves it. */
+const NOWHERE = `advertised_addresses = ["127.201.0.1"]`;
 
 /** A hub of its own, whose WebRTC cannot be reached; the page reaches its HTTP. */
 export function fallbackTests(world: World): void {
