@@ -236,9 +236,14 @@ impl Task {
         viewer.armed = Some(self.timers.arm(key, viewer.deadline(), None));
         self.by_ufrag.insert(answer.ufrag.clone(), key);
         self.viewers.insert(key, viewer);
-        let feed = self.feed(feed);
+        let id = feed;
+        let feed = self.feed(id);
         feed.viewers.push(key);
         feed.listen(key, listens);
+        // By the time it is connected a camera that can be asked has sent a key frame, and there is little to catch up.
+        if feed.gop.cached().since_key > LONG_TO_CATCH_UP {
+            self.want_key_frame(now, id);
+        }
         self.metrics.viewers_opened.inc();
         Ok(answer)
     }
@@ -281,5 +286,7 @@ impl Task {
     }
 }
 
+/// A browser decodes what lies behind a key frame older than this about as long as it takes to connect.
+const LONG_TO_CATCH_UP: Duration = Duration::from_secs(1);
 /// Frames taken in one turn of the loop.
 const MEDIA_BATCH: usize = 32;

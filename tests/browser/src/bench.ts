@@ -3,7 +3,7 @@ import { parseArgs } from "node:util";
 import { latency } from "./bench/latency.ts";
 import { hlsColdStarts, hlsLatency, hlsStarts } from "./bench/llhls.ts";
 import { soundAndPicture } from "./bench/sync.ts";
-import { coldStarts, warmStarts } from "./bench/starts.ts";
+import { askedStarts, coldStarts, warmStarts } from "./bench/starts.ts";
 import { write, type Row } from "./bench/table.ts";
 import { chromiumIsInstalled } from "./harness/browser.ts";
 import { say } from "./harness/runner.ts";
@@ -23,6 +23,7 @@ const pick = (whole: number, quick: number): number => (options.quick ? quick : 
 
 const sections: readonly (readonly [name: string, measure: () => Promise<Row[]>])[] = [
   ...[1, 2, 4].map((gop) => [`starts at GOP ${gop} s`, () => warmStarts(gop, pick(20, 3))] as const),
+  ...[2, 4].map((gop) => [`starts at GOP ${gop} s with key frames when asked`, () => askedStarts(gop, pick(20, 3))] as const),
   ["cold starts", () => coldStarts(pick(20, 3))],
   ["latency", () => latency(pick(20, 5), pick(5, 1))],
   ...[1, 2, 4].map((gop) => [`LL-HLS starts at GOP ${gop} s`, () => hlsStarts(gop, pick(15, 2))] as const),

@@ -116,8 +116,8 @@ impl Pump {
 }
 
 const AGAIN: Duration = Duration::from_millis(300);
-/// A group of pictures longer than this is sent more slowly than a camera that is asked sends a key frame.
-const STALE_AFTER: Duration = Duration::from_secs(2);
+/// A browser decodes a group of pictures longer than this more slowly than a camera that is asked sends a key frame.
+const STALE_AFTER: Duration = Duration::from_secs(1);
 /// Who is asked limits how often; a camera that did not hear is asked again.
 const ASK_AGAIN_AFTER: Duration = Duration::from_millis(1_200);
 const ASKED_AT_MOST: usize = 3;

@@ -1,3 +1,4 @@
+import { OnvifSite } from "../harness/onvif_site.ts";
 import { eventually, say, sleep } from "../harness/runner.ts";
 import { sample } from "../harness/metrics.ts";
 import { CAMERA, first, firstLive, linger, onBench, pullsAre, view, type Bench, type Viewing } from "./viewing.ts";
@@ -26,6 +27,34 @@ export async function warmStarts(gop: number, count: number): Promise<Row[]> {
       ...rows(`GOP ${gop} s, feed open at the node`, fromNode, WARM),
       { section: SECTION, what: `GOP ${gop} s, warm at the edge, the first of a new browser: click to first live frame, once`, value: firstLive(fresh), unit: "ms", target: null },
     ];
+  });
+}
+
+/** The same with a camera that sends a key frame when it is asked, over ONVIF. */
+export async function askedStarts(gop: number, count: number): Promise<Row[]> {
+  return onBench({ cameras: 1, camsim: [...CAMERA, "--replay"] }, async (bench) => {
+    const { stack } = bench;
+    const site = await OnvifSite.start(stack, ["Asked", "127.98.0.0"], 2, [...CAMERA, "--gop", String(gop)]);
+    try {
+      const account = { username: site.user, password: site.password };
+      const idle = await stack.addByOnvif("Asked 1", site.address(1), account);
+      const open = await stack.addByOnvif("Asked 2", site.address(2), account);
+      await stack.camerasReady();
+      await bench.console.open("cameras");
+      await bench.console.open("wall");
+      await linger(bench, idle, 0);
+      await linger(bench, open, 60);
+      await view(bench.console, idle, WATCH_MS);
+      const fromEdge = await repeat(count, gop, () => feedsAre(bench, 0), () => view(bench.console, idle, WATCH_MS));
+      await view(bench.console, open, WATCH_MS);
+      const fromNode = await repeat(count, gop, () => feedsAre(bench, 1), () => view(bench.console, open, WATCH_MS));
+      return [
+        ...rows(`GOP ${gop} s, key frames when asked, warm at the edge`, fromEdge, WARM),
+        ...rows(`GOP ${gop} s, key frames when asked, feed open at the node`, fromNode, WARM),
+      ];
+    } finally {
+      await site.stop();
+    }
   });
 }
 

@@ -251,6 +251,16 @@ export class Stack {
     this.cameras.push({ id, name });
   }
 
+  /** Adds a camera by the address of its ONVIF side; its id. Answers once its streams are known. */
+  async addByOnvif(name: string, address: string, account: { readonly username: string; readonly password: string }): Promise<string> {
+    const { status, body } = await this.call("POST", "/cameras", {
+      name, site_id: this.#issued?.site_id, via: this.#issued?.device_id, source: { type: "onvif", address, ...account },
+    });
+    const { id } = body as { readonly id?: string };
+    if (id === undefined) throw new Error(`adding ${name} was answered ${status}: ${JSON.stringify(body)}`);
+    return id;
+  }
+
   /** Adds a camera that the edge pulls, and answers its id. */
   async addCamera(name: string, tiers: readonly { readonly tier: string; readonly url: string }[], account: Readonly<Record<string, string>> = {}, fields: Readonly<Record<string, unknown>> = {}): Promise<string> {
     const { status, body } = await this.call("POST", "/cameras", {
