@@ -61,20 +61,22 @@ impl Networks {
     /// When the system does not tell its interfaces.
     pub fn of_interfaces(wanted: &[String]) -> io::Result<Vec<Range>> {
         let interfaces = if_addrs::get_if_addrs()?;
-        let named: BTreeSet<&str> = interfaces
-            .iter()
-            .filter(|one| wanted.iter().any(|want| *want == one.name || want.parse() == Ok(one.ip())))
-            .map(|one| one.name.as_str())
-            .collect();
-        let fits = |one: &&if_addrs::Interface| {
-            if wanted.is_empty() { !one.is_loopback() } else { named.contains(one.name.as_str()) }
-        };
+        let named: BTreeSet<&str> =
+            interfaces.iter().filter(|one| is_wanted(one, wanted)).map(|one| one.name.as_str()).collect();
         let range = |one: &if_addrs::Interface| match &one.addr {
             if_addrs::IfAddr::V4(v4) => Range::new(v4.ip.into(), v4.prefixlen),
             if_addrs::IfAddr::V6(v6) => Range::new(v6.ip.into(), v6.prefixlen),
         };
-        Ok(interfaces.iter().filter(fits).map(range).collect())
+        Ok(interfaces.iter().filter(|one| named.contains(one.name.as_str())).map(range).collect())
     }
+}
+
+/// Whether an interface with this address is wanted by name or address; without any wish all but loopback are.
+pub(crate) fn is_wanted(interface: &if_addrs::Interface, wanted: &[String]) -> bool {
+    if wanted.is_empty() {
+        return !interface.is_loopback();
+    }
+    wanted.iter().any(|want| *want == interface.name || want.parse() == Ok(interface.ip()))
 }
 
 impl Range {

@@ -6,6 +6,8 @@ use std::{
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::UdpSocket;
 
+use crate::networks::is_wanted;
+
 /// Where WS-Discovery is spoken (ONVIF core specification §7.3).
 pub(super) const GROUP: Ipv4Addr = Ipv4Addr::new(239, 255, 255, 250);
 
@@ -53,9 +55,7 @@ pub(super) fn interfaces(wanted: &[String]) -> io::Result<Vec<Ipv4Addr>> {
     let mut found: Vec<Ipv4Addr> = Vec::new();
     for interface in if_addrs::get_if_addrs()? {
         let IpAddr::V4(address) = interface.ip() else { continue };
-        let named = |want: &String| *want == interface.name || want.parse() == Ok(address);
-        let fits = if wanted.is_empty() { !interface.is_loopback() } else { wanted.iter().any(named) };
-        if fits && !found.contains(&address) {
+        if is_wanted(&interface, wanted) && !found.contains(&address) {
             found.push(address);
         }
     }
