@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result, ensure};
 use reqwest::Method;
 use sluice_load::Usage;
 use sluice_runtime::Clock;
-use sluice_testkit::{Demo, DemoConfig, OnvifConfig, OnvifSite, eventually_within};
+use sluice_testkit::{Demo, OnvifConfig, OnvifSite, eventually_within};
 
 use super::{
     plan::{Site, spread, to_f64},
@@ -98,14 +98,10 @@ pub(crate) async fn power_cut(site: &Site) -> Result<Vec<Row>> {
 
 /// A hub and an edge on a loopback LAN of cameras that nobody added; since when the edge may have looked for them.
 async fn lan(site: &Site, cameras: usize, camsim: &[&str]) -> Result<(Demo, Stopwatch)> {
-    let dir = site.dir.join("demo");
-    if dir.exists() {
-        std::fs::remove_dir_all(&dir)?;
-    }
-    let mut config = DemoConfig::on_free_ports(&dir, &site.binaries)?;
+    let mut config = site.config()?;
     let mut onvif = OnvifConfig::on_free_ports(cameras)?;
     onvif.camsim = camsim.iter().map(|&argument| argument.to_owned()).collect();
-    (config.cameras, config.onvif, config.log) = (0, Some(onvif), "warn".to_owned());
+    (config.cameras, config.onvif) = (0, Some(onvif));
     let began = Stopwatch::start(site.clock);
     Ok((Demo::start(&config, &mut |step| drop(say(step))).await?, began))
 }

@@ -217,14 +217,20 @@ async fn idle(site: &Site) -> Result<Vec<Row>> {
 }
 
 impl Site {
-    pub(crate) async fn start(&self, cameras: usize, camsim: &[&str]) -> Result<(Demo, Hub)> {
+    /// A demo on free ports in a folder that is empty.
+    pub(crate) fn config(&self) -> Result<DemoConfig> {
         let dir = self.dir.join("demo");
         if dir.exists() {
             std::fs::remove_dir_all(&dir)?;
         }
         let mut config = DemoConfig::on_free_ports(&dir, &self.binaries)?;
-        config.cameras = cameras;
         config.log = "warn".to_owned();
+        Ok(config)
+    }
+
+    pub(crate) async fn start(&self, cameras: usize, camsim: &[&str]) -> Result<(Demo, Hub)> {
+        let mut config = self.config()?;
+        config.cameras = cameras;
         config.camsim = ["--fps", "25"].iter().chain(camsim).map(|&argument| argument.to_owned()).collect();
         let demo = Demo::start(&config, &mut |step| drop(say(step))).await?;
         demo.cameras_ready().await?;
