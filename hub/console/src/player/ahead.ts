@@ -24,6 +24,7 @@ export function needed(parts: readonly Piece[], target: number): string[] {
  */
 export class Ahead {
   readonly #coming = new Map<string, Promise<ArrayBuffer>>();
+  /** What hls.js asked for before the first playlist was heard of here. */
   readonly #asked = new Set<string>();
   #begun = false;
 
@@ -32,6 +33,7 @@ export class Ahead {
     if (this.#begun || partList === null || partList.length === 0) return;
     this.#begun = true;
     const wanted = needed(partList, edge - partHoldBack).filter((url) => !this.#asked.has(url));
+    this.#asked.clear();
     for (const url of wanted) {
       const coming = whole(url);
       // Whoever wants it hears of its failure.
@@ -47,9 +49,10 @@ export class Ahead {
       #over = false;
 
       override load(context: LoaderContext, config: LoaderConfiguration, callbacks: LoaderCallbacks<LoaderContext>): void {
+        const ask = (): void => { super.load(context, config, callbacks); };
         const coming = take(context.url);
         if (coming === undefined) {
-          this.#ask(context, config, callbacks);
+          ask();
           return;
         }
         const start = performance.now();
@@ -60,7 +63,7 @@ export class Ahead {
           Object.assign(this.stats, { loaded: data.byteLength, total: data.byteLength });
           callbacks.onSuccess({ url: context.url, data, code: 200 }, this.stats, context, null);
         }, () => {
-          if (!this.#over) this.#ask(context, config, callbacks);
+          if (!this.#over) ask();
         });
       }
 
@@ -73,19 +76,18 @@ export class Ahead {
         this.#over = true;
         super.destroy();
       }
-
-      #ask(context: LoaderContext, config: LoaderConfiguration, callbacks: LoaderCallbacks<LoaderContext>): void {
-        super.load(context, config, callbacks);
-      }
     } as unknown as HlsConfig["fLoader"];
   }
 
   #take(url: string): Promise<ArrayBuffer> | undefined {
-    this.#asked.add(url);
+    if (!this.#begun) this.#asked.add(url);
     const coming = this.#coming.get(url);
-    this.#coming.delete(url);
-    // Once playback runs there is nothing to hurry for.
-    if (this.#begun && this.#coming.size === 0) this.#asked.clear();
+    if (coming === undefined) return undefined;
+    // Playback goes forward: what lies before is not wanted any more.
+    for (const earlier of this.#coming.keys()) {
+      this.#coming.delete(earlier);
+      if (earlier === url) break;
+    }
     return coming;
   }
 }
