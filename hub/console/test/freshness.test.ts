@@ -16,6 +16,17 @@ test("capture time holds across the wrap of the RTP timestamp, both ways", () =>
   assert.equal(capturedAt(justAfter, (10 - 9_000) >>> 0), 900);
 });
 
+test("pictures of before a leap of RTP time keep their age, and those after it have theirs", () => {
+  const leap = 1_800_000_000;
+  const told: Anchor = { rtp: (90_000 + leap) >>> 0, capturedAtMs: 1_000_600, learnedAt: 5_600, before: anchor };
+  assert.equal(capturedAt(told, 90_000 + 45_000), 1_000_500);
+  assert.equal(capturedAt(told, (90_000 + leap + 9_000) >>> 0), 1_000_700);
+  const watch = new PictureWatch();
+  assert.equal(watch.isNew(5_500, 90_000 + 45_000, anchor), true);
+  assert.equal(watch.isNew(5_550, 90_000 + 49_500, told), true);
+  assert.equal(watch.isNew(5_640, (90_000 + leap) >>> 0, told), true);
+});
+
 test("a moving picture older than the bound is late", () => {
   assert.equal(judge({ ...good, serverUnixMs: 1_003_000 }).kind, "late");
 });

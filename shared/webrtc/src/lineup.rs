@@ -35,6 +35,10 @@ pub(crate) struct Lineup {
     timeline: Timeline,
     hold: Hold,
     repeated_at: Option<Instant>,
+    /// When the last packet of a burst left, which went out faster than its timestamps say.
+    hurried: Option<Instant>,
+    /// Pictures are to be shown at their time, because there is sound.
+    timed: bool,
     orders: Orders,
 }
 
@@ -46,6 +50,8 @@ pub(crate) struct Orders {
     pub(crate) reburst: bool,
     pub(crate) wait: bool,
     pub(crate) cut: bool,
+    /// RTP time tells capture time in another way from here on.
+    pub(crate) leapt: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,6 +92,8 @@ impl Lineup {
             timeline: Timeline::new(base, VIDEO_RATE),
             hold: Hold::default(),
             repeated_at: None,
+            hurried: None,
+            timed: false,
             orders: Orders::default(),
         }
     }
@@ -211,6 +219,12 @@ impl Lineup {
         }
     }
 
+    /// Whether the viewer is to show pictures at their time from now on, as one that hears sound does. Without, it
+    /// shows them as they come, and what it makes of RTP time does no harm.
+    pub(crate) fn keep_time(&mut self, timed: bool) {
+        self.timed = timed;
+    }
+
     /// The viewer lost packets on the way.
     pub(crate) fn packets_lost(&mut self, now: Instant) {
         self.pace.slow_down(now);
@@ -239,7 +253,7 @@ impl Lineup {
         let frame = Arc::clone(&item.frame);
         let (from, stamp) = match self.begun {
             Some(begun) => begun,
-            None => (0, self.stamp_head()?),
+            None => (0, self.stamp_head(now)?),
         };
         let mut to = from;
         while to < frame.payloads.len() && left > 0 {
@@ -251,7 +265,10 @@ impl Lineup {
         self.begun = Some((to, stamp));
         if to == frame.payloads.len() {
             self.begun = None;
-            self.queue.pop_front();
+            let done = self.queue.pop_front();
+            if done.is_some_and(|item| item.paced && item.squeeze.is_none()) {
+                self.hurried = Some(now);
+            }
             self.queued_bytes = self.queued_bytes.saturating_sub(frame.size);
         }
         Some(Slice { frame, packets: from..to, stamp, paced })
@@ -328,8 +345,16 @@ impl Lineup {
         self.begun = None;
     }
 
-    fn stamp_head(&mut self) -> Option<Stamp> {
+    fn stamp_head(&mut self, now: Instant) -> Option<Stamp> {
         let item = self.queue.front()?;
+        let since = self.hurried.filter(|_| !item.paced).map(|at| now.saturating_duration_since(at));
+        if self.timed && since.is_some_and(|since| since >= STEADY) {
+            self.hurried = None;
+            if since.is_some_and(|since| since < FORGOTTEN) {
+                self.timeline.leap();
+                self.orders.leapt = true;
+            }
+        }
         let (timestamp, captured_at_ms) = (item.frame.timestamp, item.frame.captured_at_ms);
         Some(match item.squeeze {
             Some(step) => self.timeline.squeeze(step, timestamp, captured_at_ms),
@@ -344,6 +369,10 @@ const VIDEO_RATE: u32 = 90_000;
 const SEND_BUDGET: usize = 6_000_000;
 /// A browser repeats its PLI several times a second until a key frame comes.
 const REPEAT_INTERVAL: Duration = Duration::from_secs(1);
+/// So long after a burst a browser's estimate of the clock is wrong by less than a leap can be over.
+const STEADY: Duration = Duration::from_secs(1);
+/// So long after a burst a browser has forgotten it.
+const FORGOTTEN: Duration = Duration::from_secs(120);
 /// A camera that was asked for a key frame answers within this, or never.
 const ASK_AGAIN: Duration = Duration::from_secs(2);
 

@@ -10,6 +10,8 @@ pub(crate) struct Timeline {
     newest: Option<Sent>,
     /// The feed has another clock from here on.
     renewed: bool,
+    /// The next frame in its place stands [`LEAP_SECONDS`] further on.
+    leaps: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -29,7 +31,7 @@ pub(crate) struct Stamp {
 impl Timeline {
     /// A timeline that begins at `base` (RFC 3550 §5.1 asks for a random one), of `rate` ticks a second.
     pub(crate) fn new(base: u32, rate: u32) -> Self {
-        Self { base: i64::from(base), rate: rate.into(), offset: 0, last: None, newest: None, renewed: false }
+        Self { base: i64::from(base), rate: rate.into(), offset: 0, last: None, newest: None, renewed: false, leaps: false }
     }
 
     /// From here on the feed's clock has `rate` ticks a second.
@@ -41,6 +43,13 @@ impl Timeline {
     /// From here on it is another feed: it goes on by the time that passed between what both captured.
     pub(crate) fn renew(&mut self) {
         self.renewed = true;
+    }
+
+    /// From here on RTP time is hours ahead, so that a browser begins its estimate of this clock anew: one that has
+    /// taken a burst believes for half a minute in a clock that runs at the burst's speed. It gives an estimate up
+    /// where a picture would be due more than 10 s from now (Chromium's `FrameHasBadRenderTiming`).
+    pub(crate) fn leap(&mut self) {
+        self.leaps = true;
     }
 
     /// The RTP timestamp for a frame of the feed in its place in time.
@@ -61,6 +70,9 @@ impl Timeline {
                 {
                     // The camera began a new clock: go on by the time that passed at the edge.
                     self.offset = last.out.saturating_add(elapsed.clamp(1, jump)).saturating_sub(timestamp);
+                }
+                if std::mem::take(&mut self.leaps) {
+                    self.offset = self.offset.saturating_add(self.rate * LEAP_SECONDS);
                 }
                 timestamp.saturating_add(self.offset).max(last.out + 1)
             }
@@ -107,6 +119,8 @@ fn low(out: i64) -> u32 {
 /// Longer disagreement between a camera's clock and ours is a new clock. Shorter ones are stalls of a camera,
 /// whose frames arrive late in a bunch and must keep their places.
 const JUMP_SECONDS: i64 = 10;
+/// 10 s at two thousand times the speed, and less than half of what 32 bits of a clock of 90 kHz hold.
+const LEAP_SECONDS: i64 = 20_000;
 /// A day without a picture is a new clock too, whatever the clocks say.
 const LONGEST_PAUSE_SECONDS: i64 = 24 * 3_600;
 
@@ -157,6 +171,22 @@ mod tests {
         assert_eq!(line.follow(170 + 1_920, 90).rtp, 2_880, "the same rate is no new clock");
     }
 
+    #[test]
+    fn a_leap_is_far_forward_for_thirty_two_bits_and_keeps_differences_from_there() {
+        let mut line = Timeline::new(u32::MAX - 10, 90_000);
+        let before = line.follow(0, 0).rtp;
+        line.leap();
+        let after = line.follow(3_600, 40);
+        let ahead = after.rtp.wrapping_sub(before);
+        assert_eq!(ahead, 1_800_003_600);
+        assert!(ahead < 1 << 31, "not back");
+        assert_eq!(line.newest(), Some(Stamp { rtp: after.rtp, captured_at_ms: 40 }));
+        assert_eq!(line.follow(7_200, 80).rtp.wrapping_sub(after.rtp), 3_600);
+        line.leap();
+        line.renew();
+        assert_eq!(line.follow(5, 120).rtp.wrapping_sub(after.rtp), 1_800_007_200, "with another feed, too");
+    }
+
     proptest! {
         #[test]
         fn sound_never_goes_back_over_restarts_and_keeps_its_distances_between_them(
@@ -197,6 +227,9 @@ mod tests {
                 }
                 if kind % 2 == 0 {
                     line.squeeze(14, timestamp, captured);
+                } else if kind == 41 {
+                    line.leap();
+                    continue;
                 } else {
                     line.follow(timestamp, captured);
                 }

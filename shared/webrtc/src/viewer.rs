@@ -233,6 +233,11 @@ impl Viewer {
         self.rtc.disconnect();
     }
 
+    /// RTP time tells capture time in another way: the viewer is to know at once.
+    pub(crate) fn leapt(&mut self, now: Instant) {
+        self.times.tell = self.times.tell.map(|at| at.min(now));
+    }
+
     /// The picture the viewer has is lost for it; `gop` may mend that.
     pub(crate) fn picture_lost(&mut self, now: Instant, gop: &Gop) {
         self.lineup.picture_lost(now, gop);
@@ -252,6 +257,7 @@ impl Viewer {
         let Some(on) = sound::wish(&text) else { return Notice::Message(text) };
         let on = on && self.lines.audio.is_some();
         self.sound.want(on);
+        self.lineup.keep_time(on);
         Notice::Sound(on)
     }
 

@@ -50,6 +50,8 @@ export interface Decoded {
 /** Which instant a picture's mark stands for, and when that was learnt (ms by the page's monotonic clock). */
 export interface Stamp extends FreshnessMessage {
   readonly learnedAt: number;
+  /** What the one before said. */
+  readonly before?: FreshnessMessage | undefined;
 }
 
 /** One session's way to the picture: WHEP, LL-HLS or HLS. It ends once, by `close` or by `down`. */

@@ -9,6 +9,8 @@ export interface Anchor {
   readonly capturedAtMs: number;
   /** When the page learned this, ms by its monotonic clock. */
   readonly learnedAt: number;
+  /** What was told before this: a node may set RTP time hours ahead, and pictures of before are still to be shown. */
+  readonly before?: FreshnessMessage | undefined;
 }
 
 /** What can honestly be said about the picture on the screen. */
@@ -50,8 +52,10 @@ export function parseMessage(text: string): FreshnessMessage | undefined {
 
 /** When the picture with RTP timestamp `rtp` was taken, unix ms. Holds across the wrap at 2^32. */
 export function capturedAt(anchor: Anchor, rtp: number): number {
-  const ticks = (rtp - anchor.rtp) | 0;
-  return anchor.capturedAtMs + ticks / TICKS_PER_MS;
+  const since = (told: FreshnessMessage): number => (rtp - told.rtp) | 0;
+  const { before } = anchor;
+  const told = before && Math.abs(since(before)) < Math.abs(since(anchor)) ? before : anchor;
+  return told.capturedAtMs + since(told) / TICKS_PER_MS;
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { Connection, Decoded, End, Line, Stamp } from "./engine.ts";
-import { parseMessage } from "./freshness.ts";
+import { parseMessage, type FreshnessMessage } from "./freshness.ts";
 import { problemIn } from "./problem.ts";
 import type { PlaySession, Reason } from "./session.ts";
 
@@ -73,6 +73,7 @@ export class WhepConnection implements Connection {
   #trickleTimer: ReturnType<typeof setTimeout> | undefined;
   #iceTimer: ReturnType<typeof setTimeout> | undefined;
   #stamp: Stamp | undefined;
+  #told: FreshnessMessage | undefined;
   #packetsSince: number | undefined;
   #connected = false;
   #closed = false;
@@ -153,7 +154,10 @@ export class WhepConnection implements Connection {
     this.#channel.addEventListener("message", (event: MessageEvent<unknown>) => {
       if (typeof event.data !== "string") return;
       const message = parseMessage(event.data);
-      if (message) this.#stamp = { ...message, learnedAt: performance.now() };
+      if (message) {
+        this.#stamp = { ...message, learnedAt: performance.now(), before: this.#told };
+        this.#told = message;
+      }
       this.#line.events.life(false);
     });
     peer.addEventListener("track", ({ track }) => { this.#tracked(track); });

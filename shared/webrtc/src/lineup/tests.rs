@@ -73,6 +73,43 @@ fn a_viewer_that_cannot_keep_up_is_cut_to_the_next_key_frame() {
     assert_eq!(due(&mut lineup, in_ms(now, 1)).iter().map(|slice| slice.0).collect::<Vec<_>>(), [31, 32]);
 }
 
+/// Everything of a burst and behind it, with sound wanted or not; RTP distances between neighbours, in ticks.
+fn distances(timed: bool, live_from_ms: u64) -> (Vec<u32>, bool) {
+    let (mut lineup, start) = (Lineup::new(0), Clock::system().now());
+    let frames: Vec<_> = (0..50).map(|n| frame(n, n == 0, 1_000)).collect();
+    let mut memory = gop(&frames);
+    lineup.keep_time(timed);
+    lineup.connected(start, &memory);
+    assert!(lineup.take_orders().burst);
+    let mut sent = due(&mut lineup, in_ms(start, 20));
+    let mut leapt = false;
+    for n in 0..3 {
+        let (live, now) = (frame(50 + n, false, 1_000), in_ms(start, live_from_ms + 40 * n.unsigned_abs()));
+        memory.push(&live);
+        lineup.frame(now, &live, &memory);
+        sent.extend(due(&mut lineup, now));
+        leapt |= lineup.take_orders().leapt;
+    }
+    assert_eq!(sent.len(), 53);
+    (sent.windows(2).map(|pair| pair[1].2.wrapping_sub(pair[0].2)).collect(), leapt)
+}
+
+#[test]
+fn one_who_hears_sound_begins_a_new_clock_once_a_burst_is_over() {
+    let (distances, leapt) = distances(true, 1_100);
+    assert!(leapt);
+    let leaps: Vec<_> = distances.iter().enumerate().filter(|(_, ticks)| **ticks != 3_600).collect();
+    assert_eq!(leaps, [(49, &1_800_003_600)], "with the first live picture, once");
+}
+
+#[test]
+fn a_clock_goes_on_without_sound_and_too_soon_or_too_long_after_a_burst() {
+    for (timed, live_from_ms) in [(false, 1_100), (true, 200), (true, 130_000)] {
+        let (distances, leapt) = distances(timed, live_from_ms);
+        assert!(!leapt && distances.iter().all(|ticks| *ticks == 3_600), "{timed} {live_from_ms}");
+    }
+}
+
 #[test]
 fn a_picture_lost_twice_in_a_second_is_mended_once() {
     let (mut lineup, now) = (Lineup::new(0), Clock::system().now());

@@ -37,6 +37,9 @@ impl Task {
             if self.notices.is_empty() && orders == Orders::default() {
                 break;
             }
+            if orders.leapt {
+                viewer.leapt(at.now);
+            }
             let feed = viewer.feed;
             self.obey(at.now, feed, orders);
             self.act(at, key);
