@@ -28,6 +28,7 @@ pub struct EngineMetrics {
     pub(crate) rebursts: Counter,
     pub(crate) waits: Counter,
     pub(crate) cuts: Counter,
+    pub(crate) leaps: Counter,
     pub(crate) switches: Counter,
     pub(crate) switches_failed: Counter,
     pub(crate) picture_losses: Counter,
@@ -75,7 +76,7 @@ impl EngineMetrics {
                 "From DTLS to picture",
                 all.first_packet_seconds.clone(),
             );
-            let counters: [(&str, &str, &Counter); 24] = [
+            let counters: [(&str, &str, &Counter); 25] = [
                 ("offers_refused", "Offers that could not be answered", &all.offers_refused),
                 ("frames", "Frames handed in", &all.frames),
                 ("frames_dropped", "Frames dropped because the engine was behind", &all.frames_dropped),
@@ -96,6 +97,7 @@ impl EngineMetrics {
                 ("rebursts", "Lost pictures served from the cache", &all.rebursts),
                 ("waits", "Joins that waited for a key frame", &all.waits),
                 ("cuts", "Viewers cut to the next key frame: too slow", &all.cuts),
+                ("leaps", "Clocks begun anew for viewers that hear sound", &all.leaps),
                 ("switches", "Viewers moved to another feed", &all.switches),
                 ("switches_failed", "Viewers who stayed with their feed instead", &all.switches_failed),
                 ("picture_losses", "PLI and FIR of viewers", &all.picture_losses),
@@ -133,6 +135,7 @@ impl EngineMetrics {
             rebursts: Counter::default(),
             waits: Counter::default(),
             cuts: Counter::default(),
+            leaps: Counter::default(),
             switches: Counter::default(),
             switches_failed: Counter::default(),
             picture_losses: Counter::default(),

@@ -101,6 +101,7 @@ impl Task {
         self.metrics.rebursts.inc_by(orders.reburst.into());
         self.metrics.waits.inc_by(orders.wait.into());
         self.metrics.cuts.inc_by(orders.cut.into());
+        self.metrics.leaps.inc_by(orders.leapt.into());
         if orders.want_key_frame {
             self.want_key_frame(now, feed);
         }

@@ -6,8 +6,8 @@ import { percentile, type Row } from "./table.ts";
 const SECTION = "browser sound and picture";
 /** Sound and picture of one instant are to be heard and seen so close together, ms. */
 const APART_LIMIT_MS = 40;
-/** The join is over after this, ms. */
-const SETTLE_MS = 45_000;
+/** What a browser hears and shows right after a click is not judged, ms. */
+const SETTLE_MS = 3_000;
 /** The age of the picture at a beep is that of the pictures so close to it, ms: a browser moves it while it aligns. */
 const AROUND_MS = 250;
 

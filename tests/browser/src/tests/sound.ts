@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import type { ConsolePage } from "../harness/console_page.ts";
+import { sample } from "../harness/metrics.ts";
 import { OddCamera } from "../harness/odd_camera.ts";
 import { eventually, test } from "../harness/runner.ts";
 import type { World } from "../harness/world.ts";
+import { unbroken } from "./tiers.ts";
 
 /** The virtual cameras beep once a second; two are listened for. In ms. */
 const LISTEN_MS = 2_200;
@@ -58,6 +60,31 @@ export function soundTests(world: World): void {
       await console.speaker(camera.id).click();
       await eventually(10_000, async () => { assert.match((await console.words(camera.id)).source, /^WebRTC/); });
       await silent(console, camera.id);
+    } finally {
+      await camera.end();
+    }
+  });
+
+  test("sound that is turned on stops no picture and makes none look old", async () => {
+    const camera = await OddCamera.start(world.stack, "Beeping", ["--audio", "opus"]);
+    try {
+      const console = await shown(world, camera);
+      await console.live(camera.id);
+      const before = sample(await world.stack.hubMetrics(), "sluice_webrtc_leaps_total");
+      await console.watch(camera.id);
+      const words = await console.page.evaluateHandle((id) => {
+        const said = new Set<string>();
+        const tile = document.querySelector<HTMLElement>(`.tile[data-camera="${id}"]`);
+        new MutationObserver(() => said.add(tile?.innerText ?? "")).observe(tile as Node, { subtree: true, childList: true, characterData: true });
+        return said;
+      }, camera.id);
+      await console.speaker(camera.id).click();
+      await heard(console, camera.id);
+      await eventually(5_000, async () => { assert.equal(sample(await world.stack.hubMetrics(), "sluice_webrtc_leaps_total") - before, 1); });
+      await console.clocksAdvance([camera.id]);
+      unbroken(await console.watched(camera.id));
+      const said = await words.evaluate((all) => [...all]);
+      assert.deepEqual(said.filter((text) => /behind|late|frozen|unknown|stands still/i.test(text)), []);
     } finally {
       await camera.end();
     }

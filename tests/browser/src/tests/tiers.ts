@@ -166,7 +166,7 @@ function tell(seen: Watched, switches: number, doubleMs: number): void {
 }
 
 /** Nobody in front of the screen saw a switch. */
-function unbroken(seen: Watched): void {
+export function unbroken(seen: Watched): void {
   assert.equal(seen.black, 0, "black pictures");
   const frozen = stood(seen).filter((ms) => ms > PERIOD_MS + FROZEN_MS);
   const busy = (loadavg()[0] ?? 0) / cpus().length;
