@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use crate::{
     codec::{AudioCodec, VideoCodec},
     config::{CamsimConfig, Delivery},
-    counters::{Counters, Counts},
+    counters::{Counter, Counters, Counts},
     encoder::{EncodeError, EncoderSettings, ParameterSetUnits, parameter_sets},
     fault::Faults,
     live::Live,
@@ -35,7 +35,10 @@ pub(crate) struct CameraState {
     pub(crate) main: Option<TierState>,
     pub(crate) sub: Option<TierState>,
     pub(crate) addresses: Addresses,
-    pub(crate) device: DeviceState,
+    /// Its place among the channels of a recorder, from 1; `None`: it is a device by itself.
+    pub(crate) channel: Option<usize>,
+    pub(crate) head: Mutex<Head>,
+    pub(crate) device: Arc<DeviceState>,
 }
 
 /// Where a camera is reached.
@@ -48,10 +51,15 @@ pub(crate) struct Addresses {
     pub(crate) own: bool,
 }
 
-/// What its ONVIF side moves and tells.
+/// A device of its own: a camera, or a recorder with all its channels.
 #[derive(Debug, Default)]
 pub(crate) struct DeviceState {
-    pub(crate) head: Mutex<Head>,
+    /// From 1.
+    pub(crate) number: usize,
+    /// What it calls itself; who it is follows from that.
+    pub(crate) name: String,
+    /// Sessions of all its channels at this moment.
+    pub(crate) sessions: Counter,
     pub(crate) events: Events,
 }
 
@@ -137,7 +145,12 @@ impl CameraState {
     }
 
     pub(crate) fn tell(&self, event: CameraEvent) {
-        self.device.events.tell(event, self.clock_s(Clock::system()));
+        self.device.events.tell(self.channel, event, self.clock_s(Clock::system()));
+    }
+
+    /// Names something of its own at its device: as it is, or of a recorder's second channel with `_2` behind it.
+    pub(crate) fn token(&self, what: &str) -> String {
+        token(self.channel, what)
     }
 
     pub(crate) fn wish_key_frame(&self) {
@@ -147,7 +160,7 @@ impl CameraState {
     }
 
     pub(crate) fn ptz(&self) -> PtzStatus {
-        self.device.head.lock().unwrap_or_else(PoisonError::into_inner).status(Clock::system().now())
+        self.head.lock().unwrap_or_else(PoisonError::into_inner).status(Clock::system().now())
     }
 
     pub(crate) fn password(&self) -> String {
@@ -176,6 +189,11 @@ impl CameraState {
             counts: self.counters.read(),
         }
     }
+}
+
+/// Names something of a channel at its device.
+pub(crate) fn token(channel: Option<usize>, what: &str) -> String {
+    channel.map_or_else(|| what.to_owned(), |channel| format!("{what}_{channel}"))
 }
 
 /// How a camera is doing.
@@ -248,6 +266,16 @@ impl Site {
             _ => return None,
         };
         Some(Target { camera, tier, line })
+    }
+
+    /// The cameras of each device.
+    pub(crate) fn devices(&self) -> impl Iterator<Item = &[Arc<CameraState>]> {
+        self.cameras.chunks(self.config.channels.max(1))
+    }
+
+    /// Device `number`, from 1.
+    pub(crate) fn device(&self, number: usize) -> Option<&[Arc<CameraState>]> {
+        self.devices().nth(number.checked_sub(1)?)
     }
 
     /// Camera `number`, from 1.

@@ -2,7 +2,7 @@ use std::{
     collections::BTreeMap,
     io,
     net::{IpAddr, Ipv4Addr, SocketAddr},
-    sync::Arc,
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -73,10 +73,13 @@ impl Camsim {
         let (clock, scope) = (Clock::system(), TaskScope::new());
         let variants: BTreeMap<usize, Arc<CamsimConfig>> =
             config.variants.iter().map(|(&number, variant)| (number, Arc::new(variant.clone()))).collect();
+        let devices: Vec<Arc<DeviceState>> =
+            (1..=devices(&config)).map(|number| Arc::new(device(&config, number))).collect();
         let cameras: Vec<Arc<CameraState>> = (1..=config.cameras)
             .map(|index| {
                 let own = variants.get(&index).unwrap_or(&config);
-                camera(own, &config.name, index, doors.addresses(index))
+                let device = Arc::clone(&devices[(index - 1) / config.channels]);
+                camera(own, index, device, (&*config, &doors))
             })
             .collect();
         prepare(&cameras).await?;
@@ -153,23 +156,23 @@ impl Camera {
     #[must_use]
     pub fn onvif_url(&self) -> Option<String> {
         let Addresses { http, own, .. } = self.state.addresses;
-        let path = if own { "onvif".to_owned() } else { format!("onvif/{}", self.state.index) };
+        let path = if own { "onvif".to_owned() } else { format!("onvif/{}", self.state.device.number) };
         http.map(|addr| format!("http://{addr}/{path}/device_service"))
     }
 
-    /// Its WS-Discovery endpoint reference, `urn:uuid:…`: the same after every start.
+    /// Its device's WS-Discovery endpoint reference, `urn:uuid:…`: the same after every start.
     #[must_use]
     pub fn endpoint(&self) -> String {
-        Identity::of(&self.state).endpoint
+        Identity::of(&self.state.device).endpoint
     }
 
-    /// Its hardware address, `02:…`: the same after every start.
+    /// Its device's hardware address, `02:…`: the same after every start.
     #[must_use]
     pub fn mac(&self) -> String {
-        Identity::of(&self.state).mac
+        Identity::of(&self.state.device).mac
     }
 
-    /// It notices something: every pull point of its ONVIF side hears of it.
+    /// It notices something: every pull point of its device hears of it.
     pub fn notice(&self, event: CameraEvent) {
         self.state.tell(event);
     }
@@ -211,7 +214,7 @@ struct Doors {
     control: Option<(TcpListener, SocketAddr)>,
     /// One for all cameras.
     http: Option<(TcpListener, SocketAddr)>,
-    /// RTSP and HTTP of cameras that have addresses of their own.
+    /// RTSP and HTTP of devices that have addresses of their own.
     own: Vec<[(TcpListener, SocketAddr); 2]>,
 }
 
@@ -225,7 +228,7 @@ impl Doors {
         let (mut http, mut own) = (None, Vec::new());
         match config.onvif {
             Some(OnvifConfig { listen, own_addresses: true, .. }) => {
-                for number in 1..=config.cameras {
+                for number in 1..=devices(config) {
                     let ip = behind(listen.ip(), number);
                     let rtsp = bind(SocketAddr::new(ip, config.listen.port())).await?;
                     own.push([rtsp, bind(SocketAddr::new(ip, listen.port())).await?]);
@@ -237,7 +240,7 @@ impl Doors {
         Ok(Self { rtsp, addr, control, http, own })
     }
 
-    /// Of camera `number`, from 1.
+    /// Of device `number`, from 1.
     fn addresses(&self, number: usize) -> Addresses {
         match self.own.get(number - 1) {
             Some([rtsp, http]) => Addresses { rtsp: rtsp.1, http: Some(http.1), own: true },
@@ -292,18 +295,36 @@ async fn prepare(cameras: &[Arc<CameraState>]) -> Result<(), StartError> {
     made.map_err(|error| StartError::Encode(sluice_fault::chain(&error)))
 }
 
-fn camera(config: &Arc<CamsimConfig>, name: &str, index: usize, addresses: Addresses) -> Arc<CameraState> {
+/// How many devices these cameras are.
+fn devices(config: &CamsimConfig) -> usize {
+    config.cameras.div_ceil(config.channels)
+}
+
+fn device(config: &CamsimConfig, number: usize) -> DeviceState {
+    let what = if config.channels > 1 { " recorder" } else { "" };
+    DeviceState { number, name: format!("{}{what} {number}", config.name), ..DeviceState::default() }
+}
+
+/// Camera `index`, from 1.
+fn camera(
+    config: &Arc<CamsimConfig>,
+    index: usize,
+    device: Arc<DeviceState>,
+    (site, doors): (&CamsimConfig, &Doors),
+) -> Arc<CameraState> {
     let tier = |tier: TierConfig| TierState::new(EncoderSettings::new(config, tier), config.delivery);
     Arc::new(CameraState {
         index,
-        name: format!("{name} {index}"),
+        name: format!("{} {index}", site.name),
         config: Arc::clone(config),
         faults: watch::Sender::new(Faults::default()),
         counters: Counters::default(),
         main: config.main.map(tier),
         sub: config.sub.map(tier),
-        addresses,
-        device: DeviceState::default(),
+        addresses: doors.addresses(device.number),
+        channel: (site.channels > 1).then_some((index - 1) % site.channels + 1),
+        head: Mutex::default(),
+        device,
     })
 }
 

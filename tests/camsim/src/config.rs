@@ -53,12 +53,15 @@ pub struct CamsimConfig {
     pub password: String,
     /// A session ends after this long without a request or an RTCP packet of its client.
     pub session_timeout: Duration,
-    /// A camera answers 453 to a SETUP beyond this many sessions. `None`: no limit.
+    /// A camera, or the recorder whose channel it is, answers 453 to a SETUP beyond this many sessions. `None`: no limit.
     pub max_sessions: Option<usize>,
     /// Whether a session without a TEARDOWN keeps its place for `session_timeout` when its connection ends.
     pub sessions_linger: bool,
     /// The ONVIF side of these cameras; `None`: they speak RTSP only.
     pub onvif: Option<OnvifConfig>,
+    /// So many cameras, one after the other, are the channels of one recorder: one device at one address, with a video
+    /// source for each. 1: each camera is a device by itself.
+    pub channels: usize,
     /// How a client of the ONVIF side proves who it is. With [`Auth::None`] nobody is asked.
     pub onvif_auth: OnvifAuth,
     /// What is odd about the ONVIF side.
@@ -66,7 +69,7 @@ pub struct CamsimConfig {
     /// Faults that come again and again, each after so much time.
     pub repeats: Vec<(Fault, Duration)>,
     /// Cameras that differ from the rest, by number. Of theirs `listen`, `control`, `cameras`, `name`,
-    /// `session_timeout`, `onvif` and `variants` mean nothing.
+    /// `session_timeout`, `onvif`, `channels` and `variants` mean nothing; a recorder is as its first channel is.
     pub variants: BTreeMap<usize, CamsimConfig>,
 }
 
@@ -95,6 +98,7 @@ impl Default for CamsimConfig {
             max_sessions: None,
             sessions_linger: false,
             onvif: None,
+            channels: 1,
             onvif_auth: OnvifAuth::Any,
             oddities: Oddities::default(),
             repeats: Vec::new(),
@@ -123,6 +127,9 @@ impl CamsimConfig {
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
         if self.control.is_some_and(|control| !control.ip().is_loopback()) {
             return Err(ConfigError::ControlNotLoopback);
+        }
+        if self.channels == 0 {
+            return Err(ConfigError::NoChannels);
         }
         if !(1..=60).contains(&self.fps) {
             return Err(ConfigError::Fps(self.fps));
@@ -237,7 +244,7 @@ pub enum Auth {
 pub struct OnvifConfig {
     /// Where SOAP and snapshots are served. Port 0 takes a free one.
     pub listen: SocketAddr,
-    /// Whether each camera has an address of its own, as on a real network: number n the n-th behind that of `listen`,
+    /// Whether each device has an address of its own, as on a real network: number n the n-th behind that of `listen`,
     /// for RTSP too (`127.0.0.0/8` is all this machine). Otherwise they share one, and their paths differ.
     pub own_addresses: bool,
     /// `None`: nobody answers a WS-Discovery probe.
@@ -278,6 +285,9 @@ pub enum ConfigError {
     /// Commands without a password stay on this machine.
     #[error("the control port must be on loopback")]
     ControlNotLoopback,
+    /// Recorders without a channel.
+    #[error("a device has at least one channel")]
+    NoChannels,
     /// Frame rate.
     #[error("{0} pictures a second; 1 to 60 are possible")]
     Fps(u32),

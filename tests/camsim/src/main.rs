@@ -98,7 +98,10 @@ struct Args {
     /// Where the ONVIF side is served.
     #[arg(long)]
     onvif: Option<SocketAddr>,
-    /// Give each camera an address of its own behind that of --onvif, for RTSP too.
+    /// Make every N cameras the channels of one recorder: one device, with a video source for each.
+    #[arg(long, value_name = "N", requires = "onvif", default_value_t = 1)]
+    recorder: usize,
+    /// Give each device an address of its own behind that of --onvif, for RTSP too.
     #[arg(long, requires = "onvif")]
     own_addresses: bool,
     /// Answer WS-Discovery probes on this interface.
@@ -234,6 +237,7 @@ fn config(args: Args) -> Result<CamsimConfig> {
         session_timeout: Duration::from_secs(args.session_timeout.max(1)),
         max_sessions: args.max_sessions,
         onvif,
+        channels: args.recorder,
         ..CamsimConfig::default()
     };
     args.quirks.iter().try_fold(config, |config, quirk| with_quirk(config, quirk))

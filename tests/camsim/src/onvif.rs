@@ -4,8 +4,11 @@
 //! ```text
 //! POST …/device_service  …/media_service  …/media2_service  …/ptz_service  …/event_service   `…` is /onvif/{number},
 //! POST …/subscription/{number}    pull points                                                 or /onvif where each
-//! GET  …/snapshot/{tier}          JPEG                                                        has its own address
+//! GET  …/snapshot/{tier}          JPEG; of a recorder …/snapshot/{channel}/{tier}             has its own address
 //! ```
+//!
+//! A device is a camera, or a recorder: then each of its channels is a video source with profiles, a head and an encoder
+//! of its own, and they share one address, one account, one pull point and one budget of sessions.
 
 mod access;
 mod device;
@@ -25,9 +28,9 @@ pub(crate) use events::Events;
 pub(crate) use ptz::Head;
 pub(crate) use server::spawn;
 
-use crate::camera::CameraState;
+use crate::camera::DeviceState;
 
-/// Who a camera is: the same after every start, wherever it is reached.
+/// Who a device is: the same after every start, wherever it is reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Identity {
     /// `urn:uuid:…`, its WS-Discovery endpoint reference.
@@ -38,8 +41,8 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
-    pub(crate) fn of(camera: &CameraState) -> Self {
-        let digest = ring::digest::digest(&ring::digest::SHA256, camera.name.as_bytes());
+    pub(crate) fn of(device: &DeviceState) -> Self {
+        let digest = ring::digest::digest(&ring::digest::SHA256, device.name.as_bytes());
         let hex = hex::encode(digest.as_ref());
         let octets: Vec<&str> = (0..5).map(|octet| &hex[2 * octet..2 * octet + 2]).collect();
         Self {

@@ -15,11 +15,12 @@ use super::{
 pub(super) fn answer(call: &Call<'_>) -> Answer {
     let name = call.request.operation.name.as_str();
     let camera = call.camera;
-    let identity = Identity::of(camera);
+    let identity = Identity::of(&camera.device);
+    let model = if camera.channel.is_some() { "Virtual recorder" } else { "Virtual camera" };
     let inside = match name {
         "GetSystemDateAndTime" => date_and_time(camera.clock_s(call.server.clock)),
         "GetDeviceInformation" => format!(
-            "<tds:Manufacturer>Sluice</tds:Manufacturer><tds:Model>Virtual camera</tds:Model><tds:FirmwareVersion>{}\
+            "<tds:Manufacturer>Sluice</tds:Manufacturer><tds:Model>{model}</tds:Model><tds:FirmwareVersion>{}\
              </tds:FirmwareVersion><tds:SerialNumber>{}</tds:SerialNumber><tds:HardwareId>camsim</tds:HardwareId>",
             env!("CARGO_PKG_VERSION"),
             identity.serial
@@ -29,7 +30,7 @@ pub(super) fn answer(call: &Call<'_>) -> Answer {
         "GetServiceCapabilities" => "<tds:Capabilities><tds:Network/><tds:Security UsernameToken=\"true\" \
              HttpDigest=\"true\"/><tds:System DiscoveryBye=\"true\"/></tds:Capabilities>"
             .to_owned(),
-        "GetScopes" => scopes(&camera.name)
+        "GetScopes" => scopes(&camera.device.name)
             .iter()
             .map(|scope| {
                 format!("<tds:Scopes><tt:ScopeDef>Fixed</tt:ScopeDef><tt:ScopeItem>{scope}</tt:ScopeItem></tds:Scopes>")
@@ -38,7 +39,7 @@ pub(super) fn answer(call: &Call<'_>) -> Answer {
         "GetNetworkInterfaces" => interfaces(call, &identity.mac),
         "GetHostname" => format!(
             "<tds:HostnameInformation><tt:FromDHCP>false</tt:FromDHCP><tt:Name>{}</tt:Name></tds:HostnameInformation>",
-            escape(&slug(&camera.name))
+            escape(&slug(&camera.device.name))
         ),
         "GetEndpointReference" => format!("<tds:GUID>{}</tds:GUID>", identity.endpoint),
         _ => return Err(Fault::not_supported(name)),

@@ -1,4 +1,4 @@
-//! WS-Discovery of April 2005, as ONVIF core specification §7 uses it: one responder for all cameras.
+//! WS-Discovery of April 2005, as ONVIF core specification §7 uses it: one responder for all devices.
 
 use std::{
     io,
@@ -23,14 +23,14 @@ const MAX_DATAGRAM: usize = 8 * 1024;
 /// a client's buffer.
 const BETWEEN_ANSWERS: Duration = Duration::from_millis(2);
 
-/// Hears probes for every camera of this process.
+/// Hears probes for every device of this process.
 #[derive(Debug)]
 pub(crate) struct Responder {
     site: Arc<Site>,
     group: SocketAddr,
     /// Joined the group, and hears unicast to addresses that are nobody's own.
     shared: UdpSocket,
-    /// The sockets of cameras with addresses of their own, by number from 0.
+    /// The sockets of devices with addresses of their own, by number from 0.
     own: Vec<Arc<UdpSocket>>,
     clock: Clock,
 }
@@ -45,13 +45,13 @@ pub(crate) struct StartError {
 }
 
 impl Responder {
-    /// Joins the group, and says hello for every camera once it runs.
+    /// Joins the group, and says hello for every device once it runs.
     pub(crate) fn bind(site: &Arc<Site>, at: Discovery, clock: Clock) -> Result<Self, StartError> {
         let failed = |source| StartError { interface: at.interface, port: at.port, source };
         let shared = socket(Ipv4Addr::UNSPECIFIED, at).map_err(failed)?;
         shared.join_multicast_v4(GROUP, at.interface).map_err(failed)?;
         let mut own = Vec::new();
-        for camera in &site.cameras {
+        for camera in site.devices().filter_map(<[_]>::first) {
             if let (true, Some(IpAddr::V4(ip))) =
                 (camera.addresses.own, camera.addresses.http.map(|addr| addr.ip()))
             {
@@ -67,9 +67,9 @@ impl Responder {
         let responder = Arc::new(self);
         for number in 0..responder.own.len() {
             let (responder, shutdown) = (Arc::clone(&responder), scope.shutdown());
-            scope.spawn("discovery of a camera", async move { responder.hear_one(number, &shutdown).await });
+            scope.spawn("discovery of a device", async move { responder.hear_one(number, &shutdown).await });
         }
-        for (place, camera) in responder.site.cameras.iter().enumerate() {
+        for (place, camera) in responder.heads().enumerate() {
             let (responder, camera, shutdown) =
                 (Arc::clone(&responder), Arc::clone(camera), scope.shutdown());
             scope.spawn("presence", async move { responder.announce(place, &camera, &shutdown).await });
@@ -82,7 +82,7 @@ impl Responder {
         let mut bytes = vec![0; MAX_DATAGRAM];
         while let Some((length, from)) = receive(&self.shared, &mut bytes, shutdown).await {
             let Some(probe) = Probe::parse(&bytes[..length]) else { continue };
-            for (place, camera) in self.site.cameras.iter().enumerate() {
+            for (place, camera) in self.heads().enumerate() {
                 self.answer(place, camera, &probe, from).await;
                 self.clock.sleep(BETWEEN_ANSWERS).await;
             }
@@ -92,12 +92,15 @@ impl Responder {
     async fn hear_one(&self, place: usize, shutdown: &Shutdown) {
         let mut bytes = vec![0; MAX_DATAGRAM];
         while let Some((length, from)) = receive(&self.own[place], &mut bytes, shutdown).await {
-            if let (Some(probe), Some(camera)) =
-                (Probe::parse(&bytes[..length]), self.site.cameras.get(place))
-            {
+            if let (Some(probe), Some(camera)) = (Probe::parse(&bytes[..length]), self.heads().nth(place)) {
                 self.answer(place, camera, &probe, from).await;
             }
         }
+    }
+
+    /// Who speaks for each device: its first camera.
+    fn heads(&self) -> impl Iterator<Item = &Arc<CameraState>> {
+        self.site.devices().filter_map(<[_]>::first)
     }
 
     async fn answer(&self, place: usize, camera: &CameraState, probe: &Probe, to: SocketAddr) {
@@ -110,7 +113,7 @@ impl Responder {
         self.send(place, &envelope("ProbeMatches", Some(&probe.message), &body), to).await;
     }
 
-    /// Says hello when the camera comes, and bye when it goes: with the process, or by a fault.
+    /// Says hello when the device comes, and bye when it goes: with the process, or by a fault.
     async fn announce(&self, place: usize, camera: &CameraState, shutdown: &Shutdown) {
         let mut faults = camera.faults.subscribe();
         loop {
@@ -186,7 +189,7 @@ impl Probe {
 }
 
 fn endpoint(camera: &CameraState) -> String {
-    let endpoint = Identity::of(camera).endpoint;
+    let endpoint = Identity::of(&camera.device).endpoint;
     format!("<a:EndpointReference><a:Address>{endpoint}</a:Address></a:EndpointReference>")
 }
 
@@ -198,7 +201,7 @@ fn presence(camera: &CameraState) -> String {
         "{}<d:Types>dn:NetworkVideoTransmitter tds:Device</d:Types><d:Scopes>{}</d:Scopes><d:XAddrs>{}</d:XAddrs>\
          <d:MetadataVersion>1</d:MetadataVersion>",
         endpoint(camera),
-        scopes(&camera.name).join(" "),
+        scopes(&camera.device.name).join(" "),
         addresses.join(" ")
     )
 }

@@ -15,6 +15,7 @@ use super::{
     server::Call,
     soap::{Answer, Fault},
 };
+use crate::camera::token;
 
 /// Pull points of one camera; more are refused.
 const MAX_SUBSCRIPTIONS: usize = 8;
@@ -62,7 +63,7 @@ impl FromStr for CameraEvent {
 #[error("an event is motion, tamper or input, with -on or -off behind it")]
 pub struct UnknownEvent;
 
-/// The events of one camera, and who waits for them.
+/// The events of one device, and who waits for them.
 #[derive(Debug, Default)]
 pub(crate) struct Events {
     board: Mutex<Board>,
@@ -72,10 +73,13 @@ pub(crate) struct Events {
 
 #[derive(Debug, Default)]
 struct Board {
-    states: [bool; 3],
+    states: States,
     subscriptions: BTreeMap<u64, Subscription>,
     made: u64,
 }
+
+/// Motion, tamper and input of each channel that ever noticed something, by its number; `None` is a device's only camera.
+type States = BTreeMap<Option<usize>, [bool; 3]>;
 
 #[derive(Debug)]
 struct Subscription {
@@ -85,12 +89,12 @@ struct Subscription {
 
 impl Events {
     /// Every pull point hears of it; `unix_s` is on the camera's own clock.
-    pub(crate) fn tell(&self, event: CameraEvent, unix_s: i64) {
-        let message = message(event, "Changed", unix_s);
+    pub(crate) fn tell(&self, channel: Option<usize>, event: CameraEvent, unix_s: i64) {
+        let message = message(channel, event, "Changed", unix_s);
         {
             let mut board = self.lock();
             let (place, state) = place(event);
-            board.states[place] = state;
+            board.states.entry(channel).or_default()[place] = state;
             for subscription in board.subscriptions.values_mut() {
                 subscription.push(message.clone());
             }
@@ -112,7 +116,7 @@ impl Events {
         board.made += 1;
         let number = board.made;
         let mut subscription = Subscription { queue: VecDeque::new(), until: now + lifetime };
-        subscription.greet(board.states, unix_s);
+        subscription.greet(&board.states, unix_s);
         board.subscriptions.insert(number, subscription);
         Some(number)
     }
@@ -122,11 +126,11 @@ impl Events {
         &self,
         number: u64,
         now: Instant,
-        act: impl FnOnce(&mut Subscription, [bool; 3]) -> T,
+        act: impl FnOnce(&mut Subscription, &States) -> T,
     ) -> Result<T, Fault> {
         let mut board = self.lock();
-        let states = board.states;
-        let found = board.subscriptions.get_mut(&number).filter(|subscription| now < subscription.until);
+        let Board { states, subscriptions, .. } = &mut *board;
+        let found = subscriptions.get_mut(&number).filter(|subscription| now < subscription.until);
         found.map(|subscription| act(subscription, states)).ok_or_else(gone)
     }
 }
@@ -139,9 +143,14 @@ impl Subscription {
         self.queue.push_back(message);
     }
 
-    fn greet(&mut self, [motion, tamper, input]: [bool; 3], unix_s: i64) {
-        for event in [CameraEvent::Motion(motion), CameraEvent::Tamper(tamper), CameraEvent::Input(input)] {
-            self.push(message(event, "Initialized", unix_s));
+    fn greet(&mut self, states: &States, unix_s: i64) {
+        let quiet = States::from([(None, [false; 3])]);
+        for (channel, [motion, tamper, input]) in if states.is_empty() { &quiet } else { states } {
+            for event in
+                [CameraEvent::Motion(*motion), CameraEvent::Tamper(*tamper), CameraEvent::Input(*input)]
+            {
+                self.push(message(*channel, event, "Initialized", unix_s));
+            }
         }
     }
 }
@@ -154,16 +163,18 @@ const fn place(event: CameraEvent) -> (usize, bool) {
     }
 }
 
-fn message(event: CameraEvent, operation: &str, unix_s: i64) -> String {
+/// Motion is told of the video source, tampering of its configuration: cameras do either.
+fn message(channel: Option<usize>, event: CameraEvent, operation: &str, unix_s: i64) -> String {
     let (topic, source, name, state) = match event {
-        CameraEvent::Motion(state) => ("VideoSource/MotionAlarm", ("Source", "video_source"), "State", state),
+        CameraEvent::Motion(state) => ("VideoSource/MotionAlarm", ("Source", "sensor"), "State", state),
         CameraEvent::Tamper(state) => {
             ("VideoSource/GlobalSceneChange/ImagingService", ("Source", "video_source"), "State", state)
         }
         CameraEvent::Input(state) => {
-            ("Device/Trigger/DigitalInput", ("InputToken", "input_1"), "LogicalState", state)
+            ("Device/Trigger/DigitalInput", ("InputToken", "input"), "LogicalState", state)
         }
     };
+    let token = token(channel, source.1);
     format!(
         "<wsnt:NotificationMessage><wsnt:Topic Dialect=\"http://www.onvif.org/ver10/tev/topicExpression/ConcreteSet\">\
          tns1:{topic}</wsnt:Topic><wsnt:Message><tt:Message UtcTime=\"{}\" PropertyOperation=\"{operation}\"><tt:Source>\
@@ -171,7 +182,7 @@ fn message(event: CameraEvent, operation: &str, unix_s: i64) -> String {
          </tt:Data></tt:Message></wsnt:Message></wsnt:NotificationMessage>",
         iso(unix_s),
         source.0,
-        source.1
+        token
     )
 }
 
@@ -306,7 +317,7 @@ mod tests {
     #[test]
     fn a_pull_point_begins_with_the_states_and_hears_every_change() {
         let (now, events) = (start(), Events::default());
-        events.tell("motion-on".parse().unwrap(), 0);
+        events.tell(None, "motion-on".parse().unwrap(), 0);
         let number = events.subscribe(now, LIFETIME, 0).unwrap();
         let first = taken(&events, number, now);
         assert_eq!(first.len(), 3);
@@ -315,7 +326,7 @@ mod tests {
                 && first[0].contains("\"true\"")
                 && first[0].contains("Initialized")
         );
-        events.tell(CameraEvent::Motion(false), 0);
+        events.tell(None, CameraEvent::Motion(false), 0);
         assert!(taken(&events, number, now)[0].contains("PropertyOperation=\"Changed\""));
     }
 
@@ -326,7 +337,7 @@ mod tests {
             (0..MAX_SUBSCRIPTIONS).map(|_| events.subscribe(now, LIFETIME, 0).unwrap()).collect();
         assert_eq!(events.subscribe(now, LIFETIME, 0), None);
         for _ in 0..200 {
-            events.tell(CameraEvent::Input(true), 0);
+            events.tell(None, CameraEvent::Input(true), 0);
         }
         assert_eq!(taken(&events, numbers[0], now).len(), QUEUE);
         let later = now + LIFETIME;

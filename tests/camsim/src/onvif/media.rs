@@ -2,6 +2,8 @@
 
 mod encoder;
 
+use std::sync::Arc;
+
 use sluice_ids::Tier;
 
 use super::{ptz, server::Call, soap::Answer, xml::escape};
@@ -30,39 +32,82 @@ pub(super) fn answer(call: &Call<'_>, version: Version) -> Answer {
     let inside = match (name, version) {
         ("GetServiceCapabilities", _) => format!("<{prefix}:Capabilities SnapshotUri=\"true\"/>"),
         ("GetProfiles", _) => profiles(call, version),
-        ("GetProfile", Version::Media1) => profile(call.camera, call.profile()?, version, "trt:Profile"),
-        ("GetStreamUri", _) => uri(version, &stream_uri(call, call.profile()?)),
-        ("GetSnapshotUri", _) => uri(version, &format!("{}/snapshot/{}", call.base(), call.profile()?)),
+        ("GetProfile", Version::Media1) => {
+            let (camera, tier) = call.profile()?;
+            profile(camera, tier, version, "trt:Profile")
+        }
+        ("GetStreamUri", _) => {
+            let (camera, tier) = call.profile()?;
+            uri(version, &stream_uri(camera, tier))
+        }
+        ("GetSnapshotUri", _) => {
+            let (camera, tier) = call.profile()?;
+            uri(version, &format!("{}{}", call.base(), snapshot_path(camera, tier)))
+        }
         ("SetSynchronizationPoint", _) => {
-            let tier = call.profile()?;
-            if let Some(tier) = call.camera.tier(tier) {
-                call.camera.counters.sync_points.count();
+            let (camera, tier) = call.profile()?;
+            if let Some(tier) = camera.tier(tier) {
+                camera.counters.sync_points.count();
                 tier.wish_key_frame();
             }
             String::new()
         }
-        ("GetVideoSources", Version::Media1) => video_source(call.camera),
+        ("GetVideoSources", Version::Media1) => {
+            call.channels.iter().map(|camera| video_source(camera)).collect()
+        }
         ("GetVideoSourceConfigurations", _) => {
-            source_configuration(call.camera, &format!("{prefix}:Configurations"))
+            let element = format!("{prefix}:Configurations");
+            call.channels.iter().map(|camera| source_configuration(camera, &element)).collect()
         }
         _ => return encoder::answer(call, version),
     };
     Ok(format!("<{prefix}:{name}Response>{inside}</{prefix}:{name}Response>"))
 }
 
-/// The tier behind a token such as `profile_main`.
-pub(super) fn tier_of(token: &str, prefix: &str) -> Option<Tier> {
-    token.strip_prefix(prefix)?.parse().ok()
+/// Names what a camera has for each of its tiers: `profile_main`, or `profile_2_main` of a recorder's second channel.
+pub(super) fn token(camera: &CameraState, what: &str, tier: Tier) -> String {
+    format!("{}_{tier}", camera.token(what))
 }
 
-fn tiers(camera: &CameraState) -> impl Iterator<Item = Tier> {
+/// The camera and the tier that a token names.
+pub(super) fn named<'a>(
+    channels: &'a [Arc<CameraState>],
+    named: &str,
+    what: &str,
+) -> Option<(&'a Arc<CameraState>, Tier)> {
+    let of = |camera: &'a Arc<CameraState>| tiers(camera).map(move |tier| (camera, tier));
+    channels.iter().flat_map(of).find(|(camera, tier)| token(camera, what, *tier) == named)
+}
+
+/// Of every channel each tier, but for those that somebody did not ask for by their token.
+fn wanted<'a>(
+    channels: &'a [Arc<CameraState>],
+    what: &'a str,
+    asked: Option<&'a str>,
+) -> impl Iterator<Item = (&'a Arc<CameraState>, Tier)> {
+    let of = |camera: &'a Arc<CameraState>| tiers(camera).map(move |tier| (camera, tier));
+    let meant = move |(camera, tier): &(&'a Arc<CameraState>, Tier)| {
+        asked.is_none_or(|asked| token(camera, what, *tier) == asked)
+    };
+    channels.iter().flat_map(of).filter(meant)
+}
+
+pub(super) fn tiers(camera: &CameraState) -> impl Iterator<Item = Tier> {
     Tier::ALL.into_iter().filter(|tier| camera.tier(*tier).is_some())
 }
 
-fn stream_uri(call: &Call<'_>, tier: Tier) -> String {
-    let host = call.camera.config.oddities.stream_host.clone();
-    let host = host.unwrap_or_else(|| call.camera.addresses.rtsp.to_string());
-    format!("rtsp://{host}/cam/{}/{tier}", call.camera.index)
+/// Where its pictures are, behind the device's part.
+pub(super) fn snapshot_path(camera: &CameraState, tier: Tier) -> String {
+    match camera.channel {
+        Some(channel) => format!("/snapshot/{channel}/{tier}"),
+        None => format!("/snapshot/{tier}"),
+    }
+}
+
+fn stream_uri(camera: &CameraState, tier: Tier) -> String {
+    let host = camera.config.oddities.stream_host.clone();
+    let host = host.unwrap_or_else(|| camera.addresses.rtsp.to_string());
+    format!("rtsp://{host}/cam/{}/{tier}", camera.index)
 }
 
 fn uri(version: Version, uri: &str) -> String {
@@ -78,10 +123,9 @@ fn uri(version: Version, uri: &str) -> String {
 
 fn profiles(call: &Call<'_>, version: Version) -> String {
     let element = format!("{}:Profiles", version.prefix());
-    let wanted = call.request.operation.text_of("Token");
-    tiers(call.camera)
-        .filter(|tier| wanted.is_none_or(|token| tier_of(token, "profile_") == Some(*tier)))
-        .map(|tier| profile(call.camera, tier, version, &element))
+    let asked = call.request.operation.text_of("Token");
+    wanted(call.channels, "profile", asked)
+        .map(|(camera, tier)| profile(camera, tier, version, &element))
         .collect()
 }
 
@@ -120,7 +164,8 @@ fn profile(camera: &CameraState, tier: Tier, version: Version, element: &str) ->
         }
     };
     let name = if version == Version::Media1 { "tt:Name" } else { "tr2:Name" };
-    format!("<{element} token=\"profile_{tier}\" fixed=\"true\"><{name}>{tier}</{name}>{inside}</{element}>")
+    let token = token(camera, "profile", tier);
+    format!("<{element} token=\"{token}\" fixed=\"true\"><{name}>{tier}</{name}>{inside}</{element}>")
 }
 
 /// The size of the sensor: that of the big picture.
@@ -136,8 +181,9 @@ fn sensor(camera: &CameraState) -> (usize, usize) {
 fn video_source(camera: &CameraState) -> String {
     let (width, height) = sensor(camera);
     format!(
-        "<trt:VideoSources token=\"sensor\"><tt:Framerate>{}</tt:Framerate><tt:Resolution><tt:Width>{width}</tt:Width>\
+        "<trt:VideoSources token=\"{}\"><tt:Framerate>{}</tt:Framerate><tt:Resolution><tt:Width>{width}</tt:Width>\
          <tt:Height>{height}</tt:Height></tt:Resolution></trt:VideoSources>",
+        camera.token("sensor"),
         camera.config.fps
     )
 }
@@ -145,7 +191,9 @@ fn video_source(camera: &CameraState) -> String {
 fn source_configuration(camera: &CameraState, element: &str) -> String {
     let (width, height) = sensor(camera);
     format!(
-        "<{element} token=\"video_source\"><tt:Name>Sensor</tt:Name><tt:UseCount>2</tt:UseCount>\
-         <tt:SourceToken>sensor</tt:SourceToken><tt:Bounds x=\"0\" y=\"0\" width=\"{width}\" height=\"{height}\"/></{element}>"
+        "<{element} token=\"{}\"><tt:Name>Sensor</tt:Name><tt:UseCount>2</tt:UseCount>\
+         <tt:SourceToken>{}</tt:SourceToken><tt:Bounds x=\"0\" y=\"0\" width=\"{width}\" height=\"{height}\"/></{element}>",
+        camera.token("video_source"),
+        camera.token("sensor")
     )
 }

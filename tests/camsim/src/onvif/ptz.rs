@@ -14,6 +14,7 @@ use super::{
     soap::{Answer, Fault},
     xml::{Element, escape},
 };
+use crate::camera::CameraState;
 use head::Vector;
 
 const SPACES: &str = "http://www.onvif.org/ver10/tptz";
@@ -33,15 +34,15 @@ pub(super) fn answer(call: &Call<'_>) -> Answer {
         }
         "GetConfigurationOptions" => Ok(options()),
         _ => {
-            call.profile()?;
-            moved(call, operation)
+            let (camera, _) = call.profile()?;
+            moved(call, camera, operation)
         }
     }
 }
 
-fn moved(call: &Call<'_>, operation: &Element) -> Answer {
+fn moved(call: &Call<'_>, camera: &CameraState, operation: &Element) -> Answer {
     let now = call.server.clock.now();
-    let mut head = call.camera.device.head.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut head = camera.head.lock().unwrap_or_else(PoisonError::into_inner);
     let vector = |name: &str| operation.child(name).map(vector_of).unwrap_or_default();
     let name = operation.name.as_str();
     let inside = match name {

@@ -35,7 +35,7 @@ pub(super) struct Server {
     pub(super) site: Arc<Site>,
     pub(super) clock: Clock,
     nonce: String,
-    /// Whose address this is, where each camera has its own.
+    /// Whose address this is, where each device has its own.
     owner: Option<usize>,
 }
 
@@ -43,19 +43,20 @@ pub(super) struct Server {
 #[derive(Debug)]
 pub(super) struct Call<'a> {
     pub(super) server: &'a Server,
+    /// The cameras of the device: more than one of a recorder.
+    pub(super) channels: &'a [Arc<CameraState>],
+    /// The first of them, who speaks for the device.
     pub(super) camera: &'a Arc<CameraState>,
-    /// The path behind the camera's part.
+    /// The path behind the device's part.
     pub(super) service: &'a str,
     pub(super) request: &'a Request,
 }
 
-impl Call<'_> {
-    /// The profile that the operation names.
-    pub(super) fn profile(&self) -> Result<Tier, Fault> {
+impl<'a> Call<'a> {
+    /// The profile that the operation names: a camera's tier.
+    pub(super) fn profile(&self) -> Result<(&'a Arc<CameraState>, Tier), Fault> {
         let token = self.request.operation.text_of("ProfileToken").unwrap_or_default();
-        media::tier_of(token, "profile_")
-            .filter(|tier| self.camera.tier(*tier).is_some())
-            .ok_or_else(Fault::no_profile)
+        media::named(self.channels, token, "profile").ok_or_else(Fault::no_profile)
     }
 
     /// Where the camera says that its services are.
@@ -76,11 +77,11 @@ pub(super) fn base(camera: &CameraState, host: &str) -> String {
     if camera.addresses.own {
         format!("http://{host}/onvif")
     } else {
-        format!("http://{host}/onvif/{}", camera.index)
+        format!("http://{host}/onvif/{}", camera.device.number)
     }
 }
 
-/// Answers on `listener` until the scope ends, for camera number `owner` or for all of them.
+/// Answers on `listener` until the scope ends, for device number `owner` or for all of them.
 pub(crate) fn spawn(
     listener: TcpListener,
     site: &Arc<Site>,
@@ -113,7 +114,8 @@ async fn handle(State(server): State<Arc<Server>>, request: HttpRequest<Body>) -
         Some(owner) => Some(owner),
         None => path.next().and_then(|number| number.parse().ok()),
     };
-    let Some(camera) = number.and_then(|number| server.site.camera(number)) else {
+    let channels = number.and_then(|number| server.site.device(number)).unwrap_or_default();
+    let Some(camera) = channels.first() else {
         return StatusCode::NOT_FOUND.into_response();
     };
     if camera.faults.borrow().offline {
@@ -122,18 +124,18 @@ async fn handle(State(server): State<Arc<Server>>, request: HttpRequest<Body>) -
     camera.counters.onvif_requests.count();
     let rest: Vec<&str> = path.collect();
     if head.method == Method::GET {
-        return server.snapshot(camera, &rest, &head.headers);
+        return server.snapshot((channels, camera), &rest, &head.headers);
     }
     let Ok(body) = to_bytes(body, MAX_BODY).await else {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
-    server.post(camera, &rest.join("/"), &head.headers, &body).await
+    server.post((channels, camera), &rest.join("/"), &head.headers, &body).await
 }
 
 impl Server {
     async fn post(
         &self,
-        camera: &Arc<CameraState>,
+        (channels, camera): (&[Arc<CameraState>], &Arc<CameraState>),
         service: &str,
         headers: &HeaderMap,
         body: &[u8],
@@ -152,7 +154,7 @@ impl Server {
             return self.refuse(camera, verdict, visitor.authorization.is_some());
         }
         let answer = match &request {
-            Some(request) => dispatch(&Call { server: self, camera, service, request }).await,
+            Some(request) => dispatch(&Call { server: self, channels, camera, service, request }).await,
             None => Err(Fault::sender(&["WellFormed"], "this is no envelope")),
         };
         let status = match &answer {
@@ -178,10 +180,17 @@ impl Server {
         response
     }
 
-    fn snapshot(&self, camera: &Arc<CameraState>, path: &[&str], headers: &HeaderMap) -> Response {
-        let known =
-            matches!(path, ["snapshot", tier] if tier.parse().is_ok_and(|tier| camera.tier(tier).is_some()));
-        if !known {
+    fn snapshot(
+        &self,
+        (channels, camera): (&[Arc<CameraState>], &Arc<CameraState>),
+        path: &[&str],
+        headers: &HeaderMap,
+    ) -> Response {
+        let path = format!("/{}", path.join("/"));
+        let known = |camera: &Arc<CameraState>| {
+            media::tiers(camera).any(|tier| media::snapshot_path(camera, tier) == path)
+        };
+        if !channels.iter().any(known) {
             return StatusCode::NOT_FOUND.into_response();
         }
         let authorization = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());

@@ -42,6 +42,39 @@ async fn described(camera: &Camera, tier: Tier) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_recorder_is_one_device_with_a_video_source_for_each_camera() {
+    let camsim =
+        camsim(CamsimConfig { cameras: 4, channels: 3, max_sessions: Some(2), auth: Auth::None, ..device() })
+            .await;
+    let (first, last) = (camsim.camera(1), camsim.camera(3));
+    assert_eq!(
+        (first.endpoint(), first.mac(), first.onvif_url()),
+        (last.endpoint(), last.mac(), last.onvif_url())
+    );
+    assert_ne!(camsim.camera(4).mac(), first.mac(), "the fourth is of another recorder");
+    let session = session(&first).await;
+    let profiles = session.get_profiles_media2().await.unwrap();
+    let sources: Vec<_> =
+        profiles.iter().map(|profile| profile.video_source_token.clone().unwrap()).collect();
+    assert_eq!(sources, ["sensor_1", "sensor_1", "sensor_2", "sensor_2", "sensor_3", "sensor_3"]);
+    assert_eq!(session.get_video_sources().await.unwrap().len(), 3);
+    let uri = session.get_stream_uri_media2("profile_3_sub").await.unwrap();
+    assert_eq!(uri, last.url(Tier::Sub));
+    session.set_synchronization_point_media2("profile_3_sub").await.unwrap();
+    assert_eq!((first.counts().sync_points, last.counts().sync_points), (0, 1));
+    // All of it serves as many sessions as one camera would.
+    let mut held = Vec::new();
+    for (camera, wanted) in [(&first, true), (&last, true), (&first, false)] {
+        let url = camera.url(Tier::Sub);
+        let addr = url.trim_start_matches("rtsp://").split('/').next().unwrap().to_owned();
+        let mut client = Client::to(addr, url).await;
+        let set_up = client.ask("SETUP", "Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n").await.0 == 200;
+        assert_eq!(set_up, wanted);
+        held.push(client);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_device_tells_who_it_is_and_where_its_streams_are() {
     let camsim = camsim(CamsimConfig { audio: Some(AudioCodec::Aac), ..device() }).await;
     let camera = camsim.camera(1);

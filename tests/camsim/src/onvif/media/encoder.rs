@@ -1,8 +1,10 @@
 //! Encoder configurations: told, and changed where these cameras can.
 
+use std::sync::Arc;
+
 use sluice_ids::Tier;
 
-use super::{Version, tier_of, tiers};
+use super::{Version, named, token, wanted};
 use crate::{
     camera::CameraState,
     codec::{AudioCodec, VideoCodec},
@@ -25,41 +27,42 @@ const MAX_KBPS: u32 = 20_000;
 /// Answers what is about encoders.
 pub(super) fn answer(call: &Call<'_>, version: Version) -> Answer {
     let prefix = version.prefix();
-    let (operation, camera) = (&call.request.operation, call.camera);
+    let (operation, channels) = (&call.request.operation, call.channels);
     let name = operation.name.as_str();
-    let told = |tier: Tier, element: &str| match version {
+    let told = |(camera, tier): (&Arc<CameraState>, Tier), element: &str| match version {
         Version::Media1 => of_media1(camera, tier, element),
         Version::Media2 => of_media2(camera, tier, element),
     };
     let inside: String = match (name, version) {
         ("GetVideoEncoderConfigurations", _) => {
-            let wanted = operation.text_of("ConfigurationToken");
+            let asked = operation.text_of("ConfigurationToken");
             let element = format!("{prefix}:Configurations");
-            tiers(camera)
-                .filter(|tier| wanted.is_none_or(|token| tier_of(token, "encoder_") == Some(*tier)))
-                .map(|tier| told(tier, &element))
-                .collect()
+            wanted(channels, "encoder", asked).map(|one| told(one, &element)).collect()
         }
         ("GetVideoEncoderConfiguration", Version::Media1) => {
-            told(configured(camera, operation.text_of("ConfigurationToken"))?, "trt:Configuration")
+            told(configured(channels, operation.text_of("ConfigurationToken"))?, "trt:Configuration")
         }
         ("GetVideoEncoderConfigurationOptions", Version::Media1) => options1(),
         ("GetVideoEncoderConfigurationOptions", Version::Media2) => options2(),
         ("SetVideoEncoderConfiguration", _) => {
-            set(camera, operation.child("Configuration").ok_or_else(Fault::no_config)?, version)?;
+            set(channels, operation.child("Configuration").ok_or_else(Fault::no_config)?, version)?;
             String::new()
         }
-        ("GetAudioEncoderConfigurations", _) if camera.config.audio.is_some() => {
-            audio(camera, version, &format!("{prefix}:Configurations"))
+        ("GetAudioEncoderConfigurations", _) if channels.iter().any(|it| it.config.audio.is_some()) => {
+            let element = format!("{prefix}:Configurations");
+            let heard = channels.iter().filter(|camera| camera.config.audio.is_some());
+            heard.map(|camera| audio(camera, version, &element)).collect()
         }
         _ => return Err(Fault::not_supported(name)),
     };
     Ok(format!("<{prefix}:{name}Response>{inside}</{prefix}:{name}Response>"))
 }
 
-fn configured(camera: &CameraState, token: Option<&str>) -> Result<Tier, Fault> {
-    let tier = token.and_then(|token| tier_of(token, "encoder_"));
-    tier.filter(|tier| camera.tier(*tier).is_some()).ok_or_else(Fault::no_config)
+fn configured<'a>(
+    channels: &'a [Arc<CameraState>],
+    token: Option<&str>,
+) -> Result<(&'a Arc<CameraState>, Tier), Fault> {
+    token.and_then(|token| named(channels, token, "encoder")).ok_or_else(Fault::no_config)
 }
 
 /// How a tier is told.
@@ -98,12 +101,13 @@ pub(super) fn of_media1(camera: &CameraState, tier: Tier, element: &str) -> Stri
         return String::new();
     };
     format!(
-        "<{element} token=\"encoder_{tier}\"><tt:Name>{tier}</tt:Name><tt:UseCount>1</tt:UseCount>\
+        "<{element} token=\"{}\"><tt:Name>{tier}</tt:Name><tt:UseCount>1</tt:UseCount>\
          <tt:Encoding>{encoding}</tt:Encoding><tt:Resolution>{}</tt:Resolution><tt:Quality>5</tt:Quality>\
          <tt:RateControl><tt:FrameRateLimit>{fps}</tt:FrameRateLimit><tt:EncodingInterval>1</tt:EncodingInterval>\
          <tt:BitrateLimit>{kbps}</tt:BitrateLimit></tt:RateControl><tt:{encoding}><tt:GovLength>{gop}</tt:GovLength>\
          <tt:{encoding}Profile>{profile}</tt:{encoding}Profile></tt:{encoding}>{MULTICAST}\
          <tt:SessionTimeout>PT60S</tt:SessionTimeout></{element}>",
+        token(camera, "encoder", tier),
         size(config.width, config.height)
     )
 }
@@ -114,10 +118,11 @@ pub(super) fn of_media2(camera: &CameraState, tier: Tier, element: &str) -> Stri
         return String::new();
     };
     format!(
-        "<{element} token=\"encoder_{tier}\" GovLength=\"{gop}\" Profile=\"{profile}\"><tt:Name>{tier}</tt:Name>\
+        "<{element} token=\"{}\" GovLength=\"{gop}\" Profile=\"{profile}\"><tt:Name>{tier}</tt:Name>\
          <tt:UseCount>1</tt:UseCount><tt:Encoding>{encoding}</tt:Encoding><tt:Resolution>{}</tt:Resolution>\
          <tt:RateControl ConstantBitRate=\"true\"><tt:FrameRateLimit>{fps}</tt:FrameRateLimit>\
          <tt:BitrateLimit>{kbps}</tt:BitrateLimit></tt:RateControl><tt:Quality>5</tt:Quality></{element}>",
+        token(camera, "encoder", tier),
         size(config.width, config.height)
     )
 }
@@ -134,8 +139,9 @@ pub(super) fn audio(camera: &CameraState, version: Version, element: &str) -> St
     };
     let encoding = if version == Version::Media1 { one } else { two };
     format!(
-        "<{element} token=\"audio_encoder\"><tt:Name>Sound</tt:Name><tt:UseCount>2</tt:UseCount>\
+        "<{element} token=\"{}\"><tt:Name>Sound</tt:Name><tt:UseCount>2</tt:UseCount>\
          <tt:Encoding>{encoding}</tt:Encoding><tt:Bitrate>{kbps}</tt:Bitrate><tt:SampleRate>{khz}</tt:SampleRate>{}</{element}>",
+        camera.token("audio_encoder"),
         if version == Version::Media1 {
             format!("{MULTICAST}<tt:SessionTimeout>PT60S</tt:SessionTimeout>")
         } else {
@@ -186,8 +192,8 @@ fn options2() -> String {
 }
 
 /// Changes a tier, or says which value cannot be.
-fn set(camera: &CameraState, wanted: &Element, version: Version) -> Result<(), Fault> {
-    let tier = configured(camera, wanted.attribute("token"))?;
+fn set(channels: &[Arc<CameraState>], wanted: &Element, version: Version) -> Result<(), Fault> {
+    let (camera, tier) = configured(channels, wanted.attribute("token"))?;
     let state = camera.tier(tier).ok_or_else(Fault::no_config)?;
     let before = state.settings();
     let after = changed(before, wanted, version)?;

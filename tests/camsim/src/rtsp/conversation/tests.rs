@@ -4,7 +4,7 @@ use tokio::sync::watch;
 
 use super::*;
 use crate::{
-    camera::{Addresses, DeviceState, TierState},
+    camera::{Addresses, TierState},
     codec::AudioCodec,
     config::{Auth, CamsimConfig, Delivery, ParameterSets, TierConfig, Transport},
     counters::Counters,
@@ -26,7 +26,9 @@ fn site(config: CamsimConfig) -> Arc<Site> {
                 main: None,
                 sub: Some(TierState::new(settings, Delivery::Live)),
                 addresses: Addresses { rtsp: config.listen, http: None, own: false },
-                device: DeviceState::default(),
+                channel: None,
+                head: Default::default(),
+                device: Default::default(),
             })
         })
         .collect();
