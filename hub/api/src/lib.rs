@@ -29,6 +29,7 @@ mod routes;
 mod standing;
 mod state;
 mod validate;
+mod warm;
 
 pub use auth::{HashError, hash_password};
 pub use base::OverTls;

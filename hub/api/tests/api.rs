@@ -35,3 +35,5 @@ mod protocols;
 mod ptz;
 #[path = "api/secrets.rs"]
 mod secrets;
+#[path = "api/warm.rs"]
+mod warm;

@@ -33,7 +33,7 @@ pub(crate) fn camera(camera: &Camera) -> DesiredCamera {
         tiers: camera.tiers.iter().map(tier).collect(),
         username: camera.username.clone().unwrap_or_default(),
         sealed_password: camera.sealed_password.clone().unwrap_or_default(),
-        warm: match camera.warm {
+        warm: match camera.warm_now {
             Warm::All => control::Warm::All,
             Warm::Sub => control::Warm::Sub,
             Warm::Main => control::Warm::Main,

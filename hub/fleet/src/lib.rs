@@ -16,6 +16,9 @@
 //! device is offline is in state `offline` with reason `device-offline`, whatever was reported before; an order is
 //! answered exactly once: by its device over the link it went over, or with an [`OrderError`] in time.
 //!
+//! The clock changes what is kept warm: the [`schedule`] says when, the roster wakes for it and has the policy at work
+//! written, and from then on it is a change like any other.
+//!
 //! The [`doctor`] says what is wrong with how a camera is set.
 
 mod desired;
@@ -29,6 +32,7 @@ mod registry;
 #[doc(hidden)]
 pub mod rehearsal;
 mod roster;
+pub mod schedule;
 mod state;
 mod task;
 

@@ -1,9 +1,12 @@
 //! The task between the roster and the store: the roster never waits, the store is read and written here.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
-use sluice_hub_store::{Store, StoreError};
-use sluice_ids::DeviceId;
+use sluice_hub_store::{Store, StoreError, Via, Warm};
+use sluice_ids::{CameraId, DeviceId};
 use sluice_runtime::{Backoff, Clock};
 use tokio::sync::mpsc;
 
@@ -14,8 +17,14 @@ use crate::roster::Input;
 pub(crate) enum Ask {
     All,
     One(DeviceId),
-    Hello { device: DeviceId, version: String, seal_public_key: Vec<u8> },
+    Hello {
+        device: DeviceId,
+        version: String,
+        seal_public_key: Vec<u8>,
+    },
     Seen(Vec<DeviceId>),
+    /// Policies that the clock put to work.
+    Warm(Vec<(CameraId, Warm)>),
 }
 
 /// Asks that wait; what finds no place is found again by the next sweep.
@@ -47,12 +56,13 @@ impl Reader {
     /// Writes first, so that what is read after it has it; a device asked for ten times is read once.
     async fn serve(&self, asks: impl Iterator<Item = Ask>) -> Result<(), mpsc::error::SendError<Input>> {
         let (mut whole, mut devices) = (false, BTreeSet::new());
-        let mut seen = BTreeSet::new();
+        let (mut seen, mut warm) = (BTreeSet::new(), BTreeMap::new());
         for ask in asks {
             match ask {
                 Ask::All => whole = true,
                 Ask::One(device) => drop(devices.insert(device)),
                 Ask::Seen(ids) => seen.extend(ids),
+                Ask::Warm(at_work) => warm.extend(at_work),
                 Ask::Hello { device, version, seal_public_key } => {
                     let hello =
                         || self.store.device_said_hello(device, version.clone(), seal_public_key.clone());
@@ -65,6 +75,12 @@ impl Reader {
             let ids: Vec<_> = seen.into_iter().collect();
             self.persist("keep who was seen", || self.store.devices_seen(ids.clone())).await;
         }
+        for via in self.keep_warm(warm.into_iter().collect()).await {
+            match via {
+                Via::Device(device) => drop(devices.insert(device)),
+                Via::Node => whole = true,
+            }
+        }
         if whole && let Some(registry) = self.persist("read the registry", || self.store.registry()).await {
             return self.readings.send(Input::RegistryRead(registry)).await;
         }
@@ -75,6 +91,15 @@ impl Reader {
             }
         }
         Ok(())
+    }
+
+    /// Writes which policies are at work; who pulls a camera for which that is news.
+    async fn keep_warm(&self, at_work: Vec<(CameraId, Warm)>) -> Vec<Via> {
+        if at_work.is_empty() {
+            return Vec::new();
+        }
+        let keep = || self.store.keep_warm_now(at_work.clone());
+        self.persist("keep which warm policies are at work", keep).await.unwrap_or_default()
     }
 
     /// Tries a few times; gives up until the next sweep asks again.

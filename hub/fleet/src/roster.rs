@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sluice_hub_store::{Camera, Device, Registry};
+use sluice_hub_store::{Camera, Device, Registry, Warm};
 use sluice_ids::{CameraId, DeviceId, Tier, UnixMillis};
 use sluice_wire::{
     CloseCode,
@@ -23,6 +23,7 @@ use crate::{
     state::{CameraState, DeviceState, LinkState},
 };
 use beside::Beside;
+use hours::Hours;
 pub use orders::OrderError;
 use orders::Orders;
 
@@ -36,6 +37,7 @@ pub(crate) struct Roster {
     loaded: bool,
     assigned: bool,
     sweep_at: Instant,
+    hours: Hours,
     /// What devices were asked and have not answered.
     waiting: Orders,
     orders: VecDeque<Output>,
@@ -89,6 +91,8 @@ pub(crate) enum Output {
         seal_public_key: Vec<u8>,
     },
     KeepSeen(Vec<DeviceId>),
+    /// The clock put these policies to work.
+    KeepWarm(Vec<(CameraId, Warm)>),
     SendDesired(LinkId, Box<Desired>),
     SendKeyFrame(LinkId, CameraId, Tier),
     SendOrder(LinkId, Box<Order>),
@@ -166,13 +170,14 @@ impl Roster {
             loaded: false,
             assigned: false,
             sweep_at: now,
+            hours: Hours::default(),
             waiting: Orders::default(),
             orders: VecDeque::new(),
         }
     }
 
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        Some(self.waiting.deadline().map_or(self.sweep_at, |late| late.min(self.sweep_at)))
+        [Some(self.sweep_at), self.waiting.deadline(), self.hours.deadline()].into_iter().flatten().min()
     }
 
     pub(crate) fn poll(&mut self) -> Option<Output> {
@@ -214,6 +219,7 @@ impl Roster {
         if now.at >= self.sweep_at {
             self.sweep(now);
         }
+        self.hours_passed(now);
     }
 
     fn registry_read(&mut self, now: Now, registry: Registry) {
@@ -232,6 +238,7 @@ impl Roster {
         for row in registry.devices {
             self.device_read(now, row.0.id, row);
         }
+        self.judge(now, &registry.node_cameras);
         self.assigned |= self.beside.listed(registry.node_cameras) && self.loaded;
         self.beside.tell(&self.owners, &mut self.orders);
         // The first list of assignments is the whole one, even if it is empty.
@@ -239,6 +246,7 @@ impl Roster {
     }
 
     fn device_read(&mut self, now: Now, device: DeviceId, row: (Device, Vec<Camera>)) {
+        self.judge(now, &row.1);
         let entry = self.devices.entry(device).or_default();
         let before: Vec<_> = entry.assignments().collect();
         let revoked = row.0.revoked_at.is_some();
@@ -417,6 +425,7 @@ pub(crate) const SWEEP: Duration = Duration::from_secs(30);
 mod beside;
 #[cfg(test)]
 pub(crate) mod fixtures;
+mod hours;
 mod orders;
 #[cfg(test)]
 mod tests;

@@ -154,6 +154,10 @@ impl Task {
                 self.ask(Ask::Hello { device, version, seal_public_key });
             }
             Output::KeepSeen(devices) => self.ask(Ask::Seen(devices)),
+            Output::KeepWarm(at_work) => {
+                tracing::debug!(cameras = at_work.len(), "the clock changes what is kept warm");
+                self.ask(Ask::Warm(at_work));
+            }
             Output::SendDesired(link, desired) => {
                 tracing::debug!(
                     generation = desired.generation,

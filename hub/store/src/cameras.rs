@@ -1,15 +1,16 @@
 use std::{collections::HashMap, time::Duration};
 
-use rusqlite::params;
+use rusqlite::{Row, params};
+use serde::{Deserialize, Serialize};
 use sluice_ids::{CameraId, DeviceId, SiteId, TenantId, Tier, UnixMillis};
 
 use crate::{
-    Device, Page, PageOf, Store, StoreError, devices,
+    Device, Page, PageOf, Store, StoreError, WarmSchedule, devices,
     page::{self, all, run},
     row::{self, words},
     sites,
 };
-use rows::{INSERT, UPDATE, apply, bump, by_id, put, put_tiers, read, sorted, with_tiers};
+use rows::{CAMERAS, INSERT, UPDATE, apply, bump, by_id, put, put_tiers, read, sorted, with_tiers};
 
 mod rows;
 
@@ -26,7 +27,8 @@ pub enum Via {
 }
 
 /// Which tiers are pulled before anybody looks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Warm {
     /// Every tier.
     All,
@@ -89,8 +91,14 @@ pub struct Camera {
     pub session_budget: u32,
     /// Which tiers are pulled before anybody looks.
     pub warm: Warm,
-    /// Whether that follows its site's.
+    /// Whether that follows its site's, and the schedule with it.
     pub warm_of_site: bool,
+    /// When another policy than `warm` holds: its own schedule, or its site's if it follows that.
+    pub warm_schedule: WarmSchedule,
+    /// The clock by which that is: its site's, a name of the IANA time zone database.
+    pub time_zone: String,
+    /// The policy at work, as the clock was read last ([`Store::keep_warm_now`]): what its device is told.
+    pub warm_now: Warm,
     /// How long a feed outlives its last viewer.
     pub linger: Duration,
     /// When it was made.
@@ -160,6 +168,8 @@ pub struct CameraChange {
     pub session_budget: Option<u32>,
     /// Which tiers are pulled before anybody looks, or what its site says.
     pub warm: Option<Option<Warm>>,
+    /// When another policy holds; of no effect for a camera that follows its site.
+    pub warm_schedule: Option<WarmSchedule>,
     /// How long a feed outlives its last viewer.
     pub linger: Option<Duration>,
     /// Whether it is pulled and may be played.
@@ -193,7 +203,9 @@ impl Store {
     pub async fn create_camera(&self, tenant: TenantId, new: NewCamera) -> Result<Camera, StoreError> {
         let now = self.now();
         self.write(move |connection| {
-            let of_site = sites::warm(connection, tenant, new.site)?;
+            let (of_site, of_sites_clock, time_zone) = sites::rule(connection, tenant, new.site)?;
+            let warm = new.warm.unwrap_or(of_site);
+            let warm_schedule = if new.warm.is_none() { of_sites_clock } else { WarmSchedule::default() };
             let camera = Camera {
                 id: new.id,
                 tenant,
@@ -206,8 +218,11 @@ impl Store {
                 sealed_as: new.sealed_as,
                 onvif: new.onvif,
                 session_budget: 0,
-                warm: new.warm.unwrap_or(of_site),
+                warm,
                 warm_of_site: new.warm.is_none(),
+                warm_schedule,
+                time_zone,
+                warm_now: warm,
                 linger: new.linger,
                 created_at: now,
                 updated_at: now,
@@ -247,12 +262,14 @@ impl Store {
         site: Option<SiteId>,
         of: PageOf<CameraId>,
     ) -> Result<Page<Camera, CameraId>, StoreError> {
-        let query = "SELECT * FROM cameras WHERE tenant_id = ?1 AND camera_id > ?2
-                     AND (?4 IS NULL OR site_id = ?4) ORDER BY camera_id LIMIT ?3";
+        let query = format!(
+            "{CAMERAS} WHERE tenant_id = ?1 AND camera_id > ?2
+             AND (?4 IS NULL OR site_id = ?4) ORDER BY camera_id LIMIT ?3"
+        );
         self.read(move |connection| {
             let site = site.map(|site| site.to_string());
             let params = params![tenant.to_string(), of.after_text(), of.fetch(), site];
-            let cameras = with_tiers(connection, all(connection, query, params, read)?)?;
+            let cameras = with_tiers(connection, all(connection, &query, params, read)?)?;
             Ok(of.page(cameras, |camera| camera.id))
         })
         .await
@@ -265,8 +282,8 @@ impl Store {
     ) -> Result<Option<(Device, Vec<Camera>)>, StoreError> {
         self.read(move |connection| {
             let Some(device) = devices::by_id(connection, id)? else { return Ok(None) };
-            let query = "SELECT * FROM cameras WHERE device_id = ?1 ORDER BY camera_id";
-            let cameras = all(connection, query, [id.to_string()], read)?;
+            let query = format!("{CAMERAS} WHERE device_id = ?1 ORDER BY camera_id");
+            let cameras = all(connection, &query, [id.to_string()], read)?;
             Ok(Some((device, with_tiers(connection, cameras)?)))
         })
         .await
@@ -291,7 +308,7 @@ impl Store {
     /// Every device and camera of every tenant, as one snapshot. For reconcilers, not for requests.
     pub async fn registry(&self) -> Result<Registry, StoreError> {
         self.read(|connection| {
-            let cameras = all(connection, "SELECT * FROM cameras ORDER BY camera_id", [], read)?;
+            let cameras = all(connection, &format!("{CAMERAS} ORDER BY camera_id"), [], read)?;
             let mut registry = Registry::default();
             let mut by_device: HashMap<DeviceId, Vec<Camera>> = HashMap::new();
             for camera in with_tiers(connection, cameras)? {
@@ -334,6 +351,28 @@ impl Store {
                 bump(connection, after.via)?;
             }
             Ok(Some(after))
+        })
+        .await
+    }
+
+    /// Writes which policies are at work from now on. Who pulls a camera for which that is news has something else to do:
+    /// their generations grow, and they are answered, each once.
+    pub async fn keep_warm_now(&self, at_work: Vec<(CameraId, Warm)>) -> Result<Vec<Via>, StoreError> {
+        self.write(move |connection| {
+            let mut concerned = Vec::new();
+            for (id, warm) in at_work {
+                let (id, word) = (id.to_string(), warm.as_str());
+                let news = "SELECT device_id FROM cameras WHERE camera_id = ?1 AND warm_now <> ?2";
+                let via =
+                    |row: &Row<'_>| Ok(row::optional_text(row, "device_id")?.map_or(Via::Node, Via::Device));
+                let Some(via) = page::one(connection, news, params![id, word], via)? else { continue };
+                run(connection, "UPDATE cameras SET warm_now = ?2 WHERE camera_id = ?1", params![id, word])?;
+                if !concerned.contains(&via) {
+                    concerned.push(via);
+                }
+            }
+            concerned.iter().try_for_each(|via| bump(connection, *via))?;
+            Ok(concerned)
         })
         .await
     }

@@ -14,6 +14,7 @@ fn steps() -> Migrations<'static> {
         M::up(include_str!("migrations/0001_first.sql")),
         M::up(include_str!("migrations/0002_camera_policy.sql")),
         M::up(include_str!("migrations/0003_onvif.sql")),
+        M::up(include_str!("migrations/0004_warm_schedule.sql")),
     ])
 }
 
@@ -86,6 +87,23 @@ mod tests {
         let before = facts(&connection);
         to_latest(&mut connection).unwrap();
         assert_eq!(facts(&connection), before);
+    }
+
+    #[test]
+    fn a_camera_of_before_schedules_keeps_the_policy_it_had() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        steps().to_version(&mut connection, 3).unwrap();
+        let rows = "INSERT INTO tenants VALUES ('t', 'ours', 0);
+            INSERT INTO sites (site_id, tenant_id, name, created_at, updated_at) VALUES ('s', 't', 'dock', 0, 0);
+            INSERT INTO cameras (camera_id, tenant_id, site_id, name, warm, linger_ms, created_at, updated_at)
+            VALUES ('c', 't', 's', 'gate', 'main', 0, 0, 0);";
+        connection.execute_batch(rows).unwrap();
+        to_latest(&mut connection).unwrap();
+        let query = "SELECT warm_now || warm_schedule FROM cameras";
+        assert_eq!(connection.query_row(query, [], |row| row.get::<_, String>(0)).unwrap(), "main[]");
+        let query = "SELECT time_zone || warm_schedule FROM sites";
+        assert_eq!(connection.query_row(query, [], |row| row.get::<_, String>(0)).unwrap(), "UTC[]");
+        assert!(connection.execute("UPDATE sites SET warm_schedule = 'mon to fri'", []).is_err());
     }
 
     #[test]

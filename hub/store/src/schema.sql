@@ -80,6 +80,8 @@ CREATE TABLE sites (
     created_at      INTEGER NOT NULL,
     updated_at      INTEGER NOT NULL,
     warm            TEXT NOT NULL DEFAULT 'sub' CHECK (warm IN ('all', 'sub', 'main', 'none')),
+    time_zone       TEXT NOT NULL DEFAULT 'UTC' CHECK (length(time_zone) BETWEEN 1 AND 64),     -- of the IANA database
+    warm_schedule   TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(warm_schedule)),   -- windows in which another warm holds
     UNIQUE (tenant_id, site_id)
 ) STRICT;
 
@@ -120,7 +122,10 @@ CREATE TABLE cameras (
     onvif_key       TEXT,                           -- the physical device; all three NULL: plain RTSP
     onvif_xaddr     TEXT,                           -- where its device service was last known
     onvif_channel   INTEGER,
-    warm_of_site    INTEGER NOT NULL DEFAULT 0 CHECK (warm_of_site IN (0, 1)),  -- 1: warm follows the site's
+    warm_of_site    INTEGER NOT NULL DEFAULT 0 CHECK (warm_of_site IN (0, 1)),  -- 1: warm and schedule follow the site's
+    warm_schedule   TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(warm_schedule)),   -- its own; empty while it follows its site
+    -- The policy at work, which the clock changes; a change of it is a change of what the device should do.
+    warm_now        TEXT NOT NULL DEFAULT 'sub' CHECK (warm_now IN ('all', 'sub', 'main', 'none')),
     UNIQUE (tenant_id, camera_id),
     FOREIGN KEY (tenant_id, site_id) REFERENCES sites (tenant_id, site_id),
     FOREIGN KEY (tenant_id, device_id) REFERENCES devices (tenant_id, device_id)

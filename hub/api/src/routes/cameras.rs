@@ -6,7 +6,7 @@ use axum::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use sluice_hub_fleet::CameraState;
+use sluice_hub_fleet::{CameraState, schedule};
 use sluice_hub_store::{Camera, Pins, Via};
 use sluice_ids::{CameraId, SiteId};
 use sluice_wire::control::{CameraFacts, HeldSession};
@@ -21,6 +21,7 @@ use crate::{
     routes::discoveries::{Can, address_of, can},
     standing::{self, Feeds, StateNow, TierNow},
     state::ApiState,
+    warm::{self, WindowNow},
 };
 
 mod change;
@@ -46,8 +47,16 @@ pub(crate) struct CameraNow {
     pins: PinsNow,
     /// Which tiers are pulled while nobody watches: `all`, `sub`, `main` or `none`.
     warm: &'static str,
-    /// Whether that is what its site says.
+    /// Whether that, and when another policy holds, is what its site says.
     warm_of_site: bool,
+    /// When another policy than `warm` holds: the first window that holds wins.
+    warm_schedule: Vec<WindowNow>,
+    /// The clock by which that is: its site's, a name of the IANA time zone database.
+    time_zone: String,
+    /// The policy at work now.
+    warm_now: &'static str,
+    /// When the schedule makes another of it, as in RFC 3339; `null` if it does not within eight days.
+    warm_next_change: Option<String>,
     /// The most sessions to hold of it at once; 0 if its device learns it.
     session_budget: u32,
     /// What is known of the camera itself; `null` until its device told.
@@ -235,6 +244,7 @@ async fn created(state: &ApiState, who: &Who, camera: &Camera) -> Result<Respons
 fn show(state: &ApiState, who: &Who, camera: &Camera, feeds: &Feeds) -> CameraNow {
     let stands = state.fleet.camera_state(camera.id);
     let stands: Option<&CameraState> = stands.as_deref();
+    let (warm_now, warm_next_change) = warm::at_work(schedule::of_camera(camera, state.now()));
     CameraNow {
         id: camera.id.to_string(),
         name: camera.name.clone(),
@@ -248,6 +258,10 @@ fn show(state: &ApiState, who: &Who, camera: &Camera, feeds: &Feeds) -> CameraNo
         },
         warm: camera.warm.as_str(),
         warm_of_site: camera.warm_of_site,
+        warm_schedule: warm::shown(&camera.warm_schedule),
+        time_zone: camera.time_zone.clone(),
+        warm_now,
+        warm_next_change,
         session_budget: camera.session_budget,
         device: stands.and_then(|stands| stands.facts.as_ref()).map(facts),
         linger_s: camera.linger.as_secs_f64(),

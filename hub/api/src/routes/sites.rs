@@ -6,8 +6,9 @@ use axum::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use sluice_hub_store::{Site, StoreError, Warm};
-use sluice_ids::SiteId;
+use sluice_hub_fleet::schedule;
+use sluice_hub_store::{Site, SiteChange, StoreError};
+use sluice_ids::{SiteId, UnixMillis};
 use utoipa::ToSchema;
 
 use crate::{
@@ -18,6 +19,7 @@ use crate::{
     problem::Problem,
     state::ApiState,
     validate::Faults,
+    warm::{self, WindowNow},
 };
 
 /// A site.
@@ -28,6 +30,14 @@ pub(crate) struct SiteNow {
     /// Which tiers of its cameras are pulled while nobody watches, unless a camera says otherwise: `all`, `sub`, `main`
     /// or `none`.
     warm: &'static str,
+    /// The clock that its people read: a name of the IANA time zone database.
+    time_zone: String,
+    /// When another policy than `warm` holds for the cameras that follow it: the first window that holds wins.
+    warm_schedule: Vec<WindowNow>,
+    /// The policy at work now.
+    warm_now: &'static str,
+    /// When the schedule makes another of it, as in RFC 3339; `null` if it does not within eight days.
+    warm_next_change: Option<String>,
     /// Milliseconds since 1970.
     created_at: i64,
 }
@@ -46,6 +56,10 @@ pub(crate) struct ChangeSite {
     name: Option<String>,
     /// `all`, `sub`, `main` or `none`, for every camera that follows its site.
     warm: Option<String>,
+    /// A name of the IANA time zone database, such as `America/Sao_Paulo`.
+    time_zone: Option<String>,
+    /// At most 16 windows, all of them; empty for no schedule.
+    warm_schedule: Option<Vec<WindowNow>>,
 }
 
 /// The sites of this tenant.
@@ -57,7 +71,7 @@ pub(crate) async fn list(
     Asked(query): Asked<ListQuery>,
 ) -> Result<Json<Page<SiteNow>>, Problem> {
     let tenant = who.needs(Right::Read)?;
-    Ok(Json(Page::of(state.store.sites(tenant, query.part()?).await?, show)))
+    Ok(Json(Page::of(state.store.sites(tenant, query.part()?).await?, |site| show(site, state.now()))))
 }
 
 /// One site.
@@ -70,7 +84,7 @@ pub(crate) async fn get(
 ) -> Result<Json<SiteNow>, Problem> {
     let tenant = who.needs(Right::Read)?;
     let site = state.store.site(tenant, known(&id)?).await?;
-    site.map(show).map(Json).ok_or_else(unknown)
+    site.map(|site| Json(show(site, state.now()))).ok_or_else(unknown)
 }
 
 /// Adds a site.
@@ -86,10 +100,10 @@ pub(crate) async fn create(
     audit(&state, &who, "site.create", site.id, json!({ "name": site.name })).await?;
     state.events.registry_changed(tenant, "site", site.id.to_string());
     let location = format!("/api/v1/sites/{}", site.id);
-    Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(show(site))).into_response())
+    Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(show(site, state.now()))).into_response())
 }
 
-/// Gives a site another name, or its cameras another warm policy: those that follow it change with it.
+/// Changes a site: its name, its time zone, what is kept warm and when. Cameras that follow it change with it.
 #[utoipa::path(patch, path = "/sites/{id}", tag = "registry", params(("id" = String, Path)), request_body = ChangeSite,
     responses((status = 200, body = SiteNow), (status = 404, body = Problem), (status = 422, body = Problem)))]
 pub(crate) async fn change(
@@ -100,26 +114,35 @@ pub(crate) async fn change(
 ) -> Result<Json<SiteNow>, Problem> {
     let tenant = who.needs(Right::Operate)?;
     let id = known(&id)?;
+    let change = checked(&asked)?;
+    let named_only = SiteChange { name: None, ..change.clone() } == SiteChange::default();
+    let site = state.store.change_site(tenant, id, change).await?.ok_or_else(unknown)?;
+    let detail = json!({
+        "name": site.name, "warm": site.warm.as_str(), "time_zone": site.time_zone,
+        "warm_schedule": warm::shown(&site.warm_schedule),
+    });
+    audit(&state, &who, "site.change", site.id, detail).await?;
+    if !named_only {
+        state.fleet.changed_all();
+    }
+    state.events.registry_changed(tenant, "site", site.id.to_string());
+    Ok(Json(show(site, state.now())))
+}
+
+fn checked(asked: &ChangeSite) -> Result<SiteChange, Problem> {
     let mut faults = Faults::default();
     let name = asked.name.as_deref().map(|name| faults.name("name", name));
-    let warm: Option<Warm> = asked.warm.as_deref().and_then(|word| {
+    let warm = asked.warm.as_deref().and_then(|word| {
         let warm = word.parse().ok();
         if warm.is_none() {
             faults.add("warm", "invalid", "one of all, sub, main, none");
         }
         warm
     });
-    faults.finish()?;
-    let site = state.store.change_site(tenant, id, (name, warm)).await?.ok_or_else(unknown)?;
-    let detail = json!({ "name": site.name, "warm": site.warm.as_str() });
-    audit(&state, &who, "site.change", site.id, detail).await?;
-    if warm.is_some() {
-        for device in state.store.devices_of_site(tenant, id).await? {
-            state.fleet.changed(device.id);
-        }
-    }
-    state.events.registry_changed(tenant, "site", site.id.to_string());
-    Ok(Json(show(site)))
+    let time_zone = asked.time_zone.as_deref().and_then(|name| warm::time_zone(name, &mut faults));
+    let warm_schedule = asked.warm_schedule.as_deref();
+    let warm_schedule = warm_schedule.and_then(|windows| warm::schedule(windows, &mut faults));
+    faults.finish().map(|()| SiteChange { name, warm, time_zone, warm_schedule })
 }
 
 /// Removes a site that has neither devices nor cameras.
@@ -161,7 +184,16 @@ fn unknown() -> Problem {
     Problem::unknown("site-unknown", "site")
 }
 
-fn show(site: Site) -> SiteNow {
-    let warm = site.warm.as_str();
-    SiteNow { id: site.id.to_string(), name: site.name, warm, created_at: site.created_at.0 }
+fn show(site: Site, now: UnixMillis) -> SiteNow {
+    let (warm_now, warm_next_change) = warm::at_work(schedule::of_site(&site, now));
+    SiteNow {
+        id: site.id.to_string(),
+        warm: site.warm.as_str(),
+        warm_schedule: warm::shown(&site.warm_schedule),
+        warm_now,
+        warm_next_change,
+        name: site.name,
+        time_zone: site.time_zone,
+        created_at: site.created_at.0,
+    }
 }

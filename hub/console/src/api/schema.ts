@@ -145,13 +145,21 @@ export type CameraNow = {
   readonly source?: SourceNow | null;
   readonly state: StateNow;
   readonly tiers: readonly TierNow[];
+  /** The clock by which that is: its site's, a name of the IANA time zone database. */
+  readonly time_zone: string;
   readonly updated_at: number;
   /** The device that pulls it, or `node`. */
   readonly via: string;
   /** Which tiers are pulled while nobody watches: `all`, `sub`, `main` or `none`. */
   readonly warm: string;
-  /** Whether that is what its site says. */
+  /** When the schedule makes another of it, as in RFC 3339; `null` if it does not within eight days. */
+  readonly warm_next_change?: string | null;
+  /** The policy at work now. */
+  readonly warm_now: string;
+  /** Whether that, and when another policy holds, is what its site says. */
   readonly warm_of_site: boolean;
+  /** When another policy than `warm` holds: the first window that holds wins. */
+  readonly warm_schedule: readonly WindowNow[];
 };
 
 /** What a camera can do beside sending pictures. */
@@ -182,6 +190,8 @@ export type ChangeCamera = {
   readonly via?: string | null;
   /** `all`, `sub`, `main`, `none`, or `site`: what its site says. */
   readonly warm?: string | null;
+  /** At most 16 windows, all of them; empty for no schedule. For a camera with a policy of its own: one that follows its site follows the site's schedule too. */
+  readonly warm_schedule?: unknown | null;
 };
 
 /** What of an encoder's settings changes; what is `null` stays. */
@@ -199,8 +209,12 @@ export type ChangeNow = {
 /** What to change about a site; what is absent stays. */
 export type ChangeSite = {
   readonly name?: string | null;
+  /** A name of the IANA time zone database, such as `America/Sao_Paulo`. */
+  readonly time_zone?: string | null;
   /** `all`, `sub`, `main` or `none`, for every camera that follows its site. */
   readonly warm?: string | null;
+  /** At most 16 windows, all of them; empty for no schedule. */
+  readonly warm_schedule?: unknown | null;
 };
 
 /** A speed, each part from -1 to 1: right, up and in are positive. What is absent is 0. */
@@ -476,6 +490,8 @@ export type Play = {
   readonly on_behalf_of?: string | null;
   /** The origin of the page that will play; binds the viewer token to it. */
   readonly origin?: string | null;
+  /** Whether the viewer may move these cameras over the connection that shows them by WebRTC (the data channel `sluice-control`). `true` needs the right to move them. If absent: for a person who is logged in, what the role allows; for an API token, no. */
+  readonly ptz?: boolean | null;
   readonly viewer?: PlayViewer;
   /** The wall they are shown on, for policies. */
   readonly wall?: string | null;
@@ -640,8 +656,16 @@ export type SiteNow = {
   readonly created_at: number;
   readonly id: string;
   readonly name: string;
+  /** The clock that its people read: a name of the IANA time zone database. */
+  readonly time_zone: string;
   /** Which tiers of its cameras are pulled while nobody watches, unless a camera says otherwise: `all`, `sub`, `main` or `none`. */
   readonly warm: string;
+  /** When the schedule makes another of it, as in RFC 3339; `null` if it does not within eight days. */
+  readonly warm_next_change?: string | null;
+  /** The policy at work now. */
+  readonly warm_now: string;
+  /** When another policy than `warm` holds for the cameras that follow it: the first window that holds wins. */
+  readonly warm_schedule: readonly WindowNow[];
 };
 
 /** Where a camera's pictures come from: RTSP, or ONVIF, where the device finds the streams itself. `http_file`, `http_audio`, `publish_srt`, `publish_rtmp` and `publish_whip` are reserved. */
@@ -786,4 +810,16 @@ export type Undo = {
 export type Warning = {
   readonly code: string;
   readonly text: string;
+};
+
+/** On which days, from when to when, another warm policy holds; times are those of the site's time zone. */
+export type WindowNow = {
+  /** The days on which it begins: `mon` to `sun`. */
+  readonly days: readonly string[];
+  /** `HH:MM`, from `00:00` to `23:59`. */
+  readonly from: string;
+  /** `HH:MM`; no later than `from` means on the next day. */
+  readonly to: string;
+  /** `all`, `sub`, `main` or `none`. */
+  readonly warm: string;
 };

@@ -35,6 +35,10 @@ impl Beside {
         !before.iter().filter_map(desired::assignment).eq(self.assignments())
     }
 
+    pub(super) fn cameras(&self) -> &[Camera] {
+        &self.cameras
+    }
+
     /// The node said how all its cameras stand.
     pub(super) fn reported(&mut self, reports: Vec<CameraReport>) {
         self.reports = reports.into_iter().map(|report| (report.camera_id, report)).collect();

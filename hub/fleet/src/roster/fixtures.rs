@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sluice_hub_store::{Camera, CameraTier, Device, Pins, Via, Warm};
+use sluice_hub_store::{Camera, CameraTier, Device, Pins, Via, Warm, WarmSchedule};
 use sluice_ids::{CameraId, DeviceId, Tier, UnixMillis};
 
 pub(crate) fn device_id(n: u8) -> DeviceId {
@@ -46,6 +46,9 @@ pub(crate) fn camera(n: u8, device: DeviceId) -> Camera {
         session_budget: 0,
         warm: Warm::Sub,
         warm_of_site: false,
+        warm_schedule: WarmSchedule::default(),
+        time_zone: "UTC".into(),
+        warm_now: Warm::Sub,
         linger: Duration::from_secs(15),
         created_at: UnixMillis(0),
         updated_at: UnixMillis(0),

@@ -292,6 +292,7 @@ fn a_key_frame_is_asked_of_the_device_that_has_the_camera() {
     assert_eq!(script.feed(wanted()), [Output::SendKeyFrame(LinkId(1), camera_id(1), Tier::Sub)]);
 }
 
+mod hours;
 mod told;
 
 mod model {

@@ -4,14 +4,17 @@ use std::{
     time::Duration,
 };
 
-use sluice_hub_store::{CameraTier, DEFAULT_LINGER, NewCamera, Store, Via, Warm};
+use sluice_hub_store::{
+    CameraChange, CameraTier, DEFAULT_LINGER, NewCamera, SiteChange, Store, Via, Warm, WarmSchedule,
+};
 use sluice_ids::{CameraId, NodeId, SiteId, TenantId, Tier};
 use sluice_runtime::{TaskScope, uuid_v7};
 use sluice_trust::Authority;
 use sluice_wire::{
     CloseCode,
     control::{
-        Answer, CameraReport, DesiredNode, EdgeHello, Found, FoundCamera, Reported, TierReport, TierState,
+        self, Answer, CameraReport, DesiredNode, EdgeHello, Found, FoundCamera, Reported, TierReport,
+        TierState,
     },
 };
 use tempfile::TempDir;
@@ -291,4 +294,40 @@ async fn what_a_device_found_is_seen_until_it_leaves_the_registry() {
     let gone = async { while !matches!(events.recv().await, Ok(FleetEvent::DeviceGone(_))) {} };
     tokio::time::timeout(PATIENCE, gone).await.expect("the device goes");
     assert!(bench.fleet.found_by(device).is_none());
+}
+
+#[tokio::test]
+async fn a_schedule_reaches_the_device_as_the_policy_at_work_with_a_generation_of_its_own() {
+    let bench = bench().await;
+    let mut orders = bench.dial(1).await;
+    let camera = bench.add_camera().await;
+    let before = desired(&mut orders, 1).await;
+    let change = CameraChange { warm: Some(None), ..CameraChange::default() };
+    bench.store.update_camera(bench.tenant, camera, change).await.unwrap();
+    let always =
+        r#"[{"days":["mon","tue","wed","thu","fri","sat","sun"],"from":"00:00","to":"00:00","warm":"none"}]"#;
+    let set = async |text: &str| {
+        let schedule = text.parse::<WarmSchedule>().unwrap();
+        let change = SiteChange { warm_schedule: Some(schedule), ..SiteChange::default() };
+        bench.store.change_site(bench.tenant, bench.site, change).await.unwrap();
+        bench.fleet.changed_all();
+    };
+    set(always).await;
+    let generation = warm_of(&mut orders, control::Warm::None).await;
+    assert!(generation > before);
+    set("[]").await;
+    assert_eq!(warm_of(&mut orders, control::Warm::Sub).await, generation + 1);
+    assert!(bench.scope.close(PATIENCE).await);
+}
+
+/// Waits until the device is told this of its first camera; the generation of that.
+async fn warm_of(orders: &mut mpsc::Receiver<Order>, warm: control::Warm) -> u64 {
+    loop {
+        let order = tokio::time::timeout(PATIENCE, orders.recv()).await.expect("an order in time");
+        if let Some(Order::Send(ToEdge::Desired(desired))) = order
+            && desired.cameras[0].warm == warm
+        {
+            return desired.generation;
+        }
+    }
 }

@@ -3,11 +3,11 @@
 use std::{collections::HashMap, time::Duration};
 
 use rusqlite::{Connection, Row, params};
-use sluice_ids::{CameraId, Tier, UnixMillis};
+use sluice_ids::{CameraId, SiteId, Tier, UnixMillis};
 
-use super::{Camera, CameraChange, CameraTier, OnvifSource, Pins, Via};
+use super::{Camera, CameraChange, CameraTier, OnvifSource, Pins, Via, Warm};
 use crate::{
-    StoreError, devices,
+    StoreError, WarmSchedule, devices,
     page::{all, one, run},
     row, sites,
 };
@@ -23,8 +23,7 @@ pub(super) fn apply(
         return Err(StoreError::SealedElsewhere);
     }
     let site = change.site.unwrap_or(before.site);
-    let own_warm = change.warm.unwrap_or((!before.warm_of_site).then_some(before.warm));
-    let warm = own_warm.map_or_else(|| sites::warm(connection, before.tenant, site), Ok)?;
+    let kept = kept_warm(connection, before, &change, site)?;
     // A password that is given anew is bound to the camera.
     let sealed_as = if change.sealed_password.is_some() { String::new() } else { before.sealed_as.clone() };
     Ok(Camera {
@@ -39,8 +38,11 @@ pub(super) fn apply(
         sealed_as,
         onvif: change.onvif.unwrap_or_else(|| before.onvif.clone()),
         session_budget: change.session_budget.unwrap_or(before.session_budget),
-        warm,
-        warm_of_site: own_warm.is_none(),
+        warm: kept.warm,
+        warm_of_site: kept.of_site,
+        warm_schedule: kept.schedule,
+        time_zone: kept.time_zone,
+        warm_now: kept.now,
         linger: change.linger.unwrap_or(before.linger),
         created_at: before.created_at,
         updated_at: now,
@@ -49,7 +51,37 @@ pub(super) fn apply(
     })
 }
 
+struct KeptWarm {
+    warm: Warm,
+    of_site: bool,
+    schedule: WarmSchedule,
+    time_zone: String,
+    now: Warm,
+}
+
+/// What is kept warm of a camera after a change, and when.
+fn kept_warm(
+    connection: &Connection,
+    before: &Camera,
+    change: &CameraChange,
+    site: SiteId,
+) -> Result<KeptWarm, StoreError> {
+    let (of_site, of_sites_clock, time_zone) = sites::rule(connection, before.tenant, site)?;
+    let own = change.warm.unwrap_or((!before.warm_of_site).then_some(before.warm));
+    let own_schedule = match &change.warm_schedule {
+        Some(schedule) => schedule.clone(),
+        None if before.warm_of_site => WarmSchedule::default(),
+        None => before.warm_schedule.clone(),
+    };
+    let warm = own.unwrap_or(of_site);
+    let schedule = if own.is_some() { own_schedule } else { of_sites_clock };
+    // With a schedule the clock decides, and that is not read here.
+    let now = if schedule.is_empty() { warm } else { before.warm_now };
+    Ok(KeptWarm { warm, of_site: own.is_none(), schedule, time_zone, now })
+}
+
 pub(super) fn put(connection: &Connection, statement: &str, camera: &Camera) -> Result<(), StoreError> {
+    let own_schedule = if camera.warm_of_site { None } else { Some(&camera.warm_schedule) };
     let params = params![
         camera.id.to_string(),
         camera.tenant.to_string(),
@@ -71,6 +103,8 @@ pub(super) fn put(connection: &Connection, statement: &str, camera: &Camera) -> 
         camera.onvif.as_ref().map(|onvif| &onvif.xaddr),
         camera.onvif.as_ref().map(|onvif| onvif.channel),
         camera.warm_of_site,
+        own_schedule.map_or_else(|| "[]".to_owned(), WarmSchedule::to_string),
+        camera.warm_now.as_str(),
     ];
     run(connection, statement, params)?;
     Ok(())
@@ -91,8 +125,8 @@ pub(super) fn bump(connection: &Connection, via: Via) -> Result<(), StoreError> 
 }
 
 pub(super) fn by_id(connection: &Connection, id: CameraId) -> Result<Option<Camera>, StoreError> {
-    let query = "SELECT * FROM cameras WHERE camera_id = ?1";
-    let Some(mut camera) = one(connection, query, [id.to_string()], read)? else { return Ok(None) };
+    let query = format!("{CAMERAS} WHERE camera_id = ?1");
+    let Some(mut camera) = one(connection, &query, [id.to_string()], read)? else { return Ok(None) };
     let query = "SELECT tier, url, profile FROM camera_tiers WHERE tenant_id = ?1 AND camera_id = ?2";
     let params = params![camera.tenant.to_string(), id.to_string()];
     camera.tiers = sorted(all(connection, query, params, read_tier)?);
@@ -129,6 +163,7 @@ fn read_tier(row: &Row<'_>) -> rusqlite::Result<CameraTier> {
 }
 
 pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Camera> {
+    let warm_of_site = row.get("warm_of_site")?;
     Ok(Camera {
         id: row::text(row, "camera_id")?,
         tenant: row::text(row, "tenant_id")?,
@@ -142,7 +177,10 @@ pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Camera> {
         onvif: onvif(row)?,
         session_budget: row.get("session_budget")?,
         warm: row::text(row, "warm")?,
-        warm_of_site: row.get("warm_of_site")?,
+        warm_of_site,
+        warm_schedule: row::text(row, if warm_of_site { "site_schedule" } else { "warm_schedule" })?,
+        time_zone: row.get("time_zone")?,
+        warm_now: row::text(row, "warm_now")?,
         linger: Duration::from_millis(row.get::<_, i64>("linger_ms")?.unsigned_abs()),
         created_at: row::time(row, "created_at")?,
         updated_at: row::time(row, "updated_at")?,
@@ -158,13 +196,19 @@ fn onvif(row: &Row<'_>) -> rusqlite::Result<Option<OnvifSource>> {
     Ok(Some(OnvifSource { key, xaddr, channel }))
 }
 
+/// Cameras with what their site says of them; a condition may follow.
+pub(super) const CAMERAS: &str =
+    "SELECT cameras.*, sites.time_zone AS time_zone, sites.warm_schedule AS site_schedule
+    FROM cameras JOIN sites USING (tenant_id, site_id)";
 pub(super) const INSERT: &str =
     "INSERT INTO cameras (camera_id, tenant_id, site_id, device_id, name, username,
     sealed_password, warm, linger_ms, created_at, updated_at, enabled, pinned_protocol, pinned_tier,
-    sealed_as, session_budget, onvif_key, onvif_xaddr, onvif_channel, warm_of_site)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)";
+    sealed_as, session_budget, onvif_key, onvif_xaddr, onvif_channel, warm_of_site,
+    warm_schedule, warm_now)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)";
 pub(super) const UPDATE: &str = "UPDATE cameras SET site_id = ?3, device_id = ?4, name = ?5, username = ?6,
     sealed_password = ?7, warm = ?8, linger_ms = ?9, created_at = ?10, updated_at = ?11,
     enabled = ?12, pinned_protocol = ?13, pinned_tier = ?14, sealed_as = ?15, session_budget = ?16,
-    onvif_key = ?17, onvif_xaddr = ?18, onvif_channel = ?19, warm_of_site = ?20
+    onvif_key = ?17, onvif_xaddr = ?18, onvif_channel = ?19, warm_of_site = ?20,
+    warm_schedule = ?21, warm_now = ?22
     WHERE camera_id = ?1 AND tenant_id = ?2";

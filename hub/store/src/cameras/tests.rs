@@ -1,5 +1,5 @@
 use super::*;
-use crate::{NewDevice, testing::bench};
+use crate::{DayTime, NewDevice, SiteChange, WarmWindow, Weekday, testing::bench};
 
 #[tokio::test]
 async fn a_camera_reads_back_as_it_was_made_and_its_device_has_more_to_do() {
@@ -95,10 +95,8 @@ async fn another_tenant_sees_and_changes_nothing() {
     assert_eq!(store.update_camera(theirs, camera, rename).await.unwrap(), None);
     assert_eq!(store.delete_camera(theirs, camera).await.unwrap(), None);
     assert_eq!(store.site(theirs, bench.site).await.unwrap(), None);
-    assert_eq!(
-        store.change_site(theirs, bench.site, (Some("x".into()), Some(Warm::All))).await.unwrap(),
-        None
-    );
+    let change = SiteChange { name: Some("x".into()), warm: Some(Warm::All), ..SiteChange::default() };
+    assert_eq!(store.change_site(theirs, bench.site, change).await.unwrap(), None);
     assert!(!store.delete_site(theirs, bench.site).await.unwrap());
     assert_eq!(store.device(theirs, bench.device).await.unwrap(), None);
     assert_eq!(store.rename_device(theirs, bench.device, "x".into()).await.unwrap(), None);
@@ -171,12 +169,13 @@ async fn cameras_that_follow_their_sites_warm_policy_change_with_it() {
     assert_eq!((follower.warm, follower.warm_of_site), (Warm::Sub, true));
     let generation = async || store.device_by_id(bench.device).await.unwrap().unwrap().desired_generation;
     let before = generation().await;
-    let site = store.change_site(ours, bench.site, (None, Some(Warm::All))).await.unwrap().unwrap();
+    let site = store.change_site(ours, bench.site, to_all()).await.unwrap().unwrap();
     assert_eq!((site.warm, site.name.as_str()), (Warm::All, "dock"));
     let warm = async |id| store.camera(ours, id).await.unwrap().unwrap().warm;
     assert_eq!((warm(follower.id).await, warm(own.id).await), (Warm::All, Warm::Sub));
     assert_eq!(generation().await, before + 1);
-    store.change_site(ours, bench.site, (Some("yard".into()), Some(Warm::All))).await.unwrap();
+    let renamed = SiteChange { name: Some("yard".into()), ..to_all() };
+    store.change_site(ours, bench.site, renamed).await.unwrap();
     assert_eq!(generation().await, before + 1, "nothing to do about a name");
 
     let follow = CameraChange { warm: Some(None), ..CameraChange::default() };
@@ -202,4 +201,89 @@ async fn a_password_that_is_given_anew_is_bound_to_the_camera() {
     store.update_camera(ours, camera.id, again).await.unwrap();
     let kept = store.camera(ours, camera.id).await.unwrap().unwrap();
     assert_eq!((kept.sealed_as.as_str(), kept.tiers[0].profile.as_str()), ("", "P1"));
+}
+
+fn to_all() -> SiteChange {
+    SiteChange { warm: Some(Warm::All), ..SiteChange::default() }
+}
+
+fn mornings(warm: Warm) -> WarmSchedule {
+    let time = |text: &str| text.parse::<DayTime>().unwrap();
+    let (days, from, to) = (vec![Weekday::Mon], time("07:30"), time("12:00"));
+    WarmSchedule::new(vec![WarmWindow { days, from, to, warm }]).unwrap()
+}
+
+#[tokio::test]
+async fn a_camera_follows_its_sites_schedule_or_has_its_own() {
+    let bench = bench().await;
+    let (store, ours) = (&bench.store, bench.ours);
+    let follower = NewCamera { warm: None, ..bench.new_camera() };
+    let follower = store.create_camera(ours, follower).await.unwrap().id;
+    let own = store.create_camera(ours, bench.new_camera()).await.unwrap().id;
+    let rule = SiteChange {
+        time_zone: Some("America/Sao_Paulo".into()),
+        warm_schedule: Some(mornings(Warm::Main)),
+        ..SiteChange::default()
+    };
+    let site = store.change_site(ours, bench.site, rule.clone()).await.unwrap().unwrap();
+    assert_eq!(Some(&site), store.site(ours, bench.site).await.unwrap().as_ref());
+    assert_eq!((site.warm, site.warm_schedule), (Warm::Sub, mornings(Warm::Main)));
+    let read = async |id| store.camera(ours, id).await.unwrap().unwrap();
+    assert_eq!(read(follower).await.warm_schedule, mornings(Warm::Main));
+    let (theirs, zone) = (read(own).await.warm_schedule, read(own).await.time_zone);
+    assert_eq!((theirs.is_empty(), zone.as_str()), (true, "America/Sao_Paulo"));
+
+    let change = CameraChange { warm_schedule: Some(mornings(Warm::None)), ..CameraChange::default() };
+    let changed = store.update_camera(ours, own, change.clone()).await.unwrap().unwrap();
+    assert_eq!((changed.warm, &changed.warm_schedule), (Warm::Sub, &mornings(Warm::None)));
+    assert_eq!(read(own).await, changed);
+    let followed = store.update_camera(ours, follower, change).await.unwrap().unwrap();
+    assert_eq!(followed.warm_schedule, mornings(Warm::Main), "who follows has none of its own");
+    let leave = CameraChange { warm: Some(Some(Warm::All)), ..CameraChange::default() };
+    let left = store.update_camera(ours, follower, leave).await.unwrap().unwrap();
+    assert!(left.warm_schedule.is_empty() && read(follower).await == left);
+    let follow = CameraChange { warm: Some(None), ..CameraChange::default() };
+    store.update_camera(ours, own, follow).await.unwrap();
+    let registry = store.registry().await.unwrap().devices.remove(0).1;
+    let followed = registry.iter().find(|camera| camera.id == own).unwrap();
+    assert_eq!(followed.warm_schedule, mornings(Warm::Main), "its own is gone");
+}
+
+#[tokio::test]
+async fn the_policy_at_work_is_written_once_and_then_its_device_has_more_to_do() {
+    let bench = bench().await;
+    let (store, ours) = (&bench.store, bench.ours);
+    let follower = NewCamera { warm: None, ..bench.new_camera() };
+    let camera = store.create_camera(ours, follower).await.unwrap();
+    let beside = NewCamera { via: Via::Node, ..bench.new_camera() };
+    let beside = store.create_camera(ours, beside).await.unwrap().id;
+    assert_eq!(camera.warm_now, Warm::Sub);
+    let generation = async || store.device_by_id(bench.device).await.unwrap().unwrap().desired_generation;
+    let before = generation().await;
+    let rule = SiteChange { warm_schedule: Some(mornings(Warm::Main)), ..SiteChange::default() };
+    store.change_site(ours, bench.site, rule).await.unwrap();
+    assert_eq!(generation().await, before, "a window that may not be now changes nothing yet");
+    let at_work = vec![(camera.id, Warm::Main), (beside, Warm::All)];
+    let concerned = store.keep_warm_now(at_work.clone()).await.unwrap();
+    assert_eq!(concerned, [Via::Device(bench.device), Via::Node]);
+    assert_eq!(generation().await, before + 1);
+    assert_eq!(store.keep_warm_now(at_work).await.unwrap(), []);
+    assert_eq!(generation().await, before + 1);
+    let now = async || store.camera(ours, camera.id).await.unwrap().unwrap().warm_now;
+    store.change_site(ours, bench.site, to_all()).await.unwrap();
+    assert_eq!((now().await, generation().await), (Warm::Main, before + 1), "the window still holds");
+    let gone = SiteChange { warm_schedule: Some(WarmSchedule::default()), ..to_all() };
+    store.change_site(ours, bench.site, gone).await.unwrap();
+    assert_eq!((now().await, generation().await), (Warm::All, before + 2));
+    let unknown = store.fresh(CameraId::from_uuid);
+    assert_eq!(store.keep_warm_now(vec![(unknown, Warm::Main)]).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_schedule_that_somebody_damaged_is_told_as_such() {
+    let bench = bench().await;
+    let camera = bench.store.create_camera(bench.ours, bench.new_camera()).await.unwrap().id;
+    let damage = r#"UPDATE cameras SET warm_schedule = '[{"days":["someday"]}]'"#;
+    bench.raw().execute(damage, []).unwrap();
+    assert!(matches!(bench.store.camera(bench.ours, camera).await, Err(StoreError::Database(_))));
 }

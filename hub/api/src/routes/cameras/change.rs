@@ -3,15 +3,15 @@ use axum::{
     extract::{Path, State},
 };
 use serde::Deserialize;
-use serde_json::json;
-use sluice_hub_store::{Camera, CameraChange, OnvifSource, StoreError};
+use serde_json::{Value, json};
+use sluice_hub_store::{Camera, CameraChange, OnvifSource, StoreError, WarmSchedule};
 
 use super::{
-    Body, CameraNow, PinsNow, Problem, Right, ToSchema, Who, audit, create, known, pins, registry_changed,
-    shown,
+    Body, CameraNow, PinsNow, Problem, Right, ToSchema, Who, WindowNow, audit, create, known, pins,
+    registry_changed, shown,
     source::{self, Source},
 };
-use crate::{routes::discoveries::place_of, state::ApiState, validate::Faults};
+use crate::{routes::discoveries::place_of, state::ApiState, validate::Faults, warm};
 
 /// What to change about a camera; what is absent stays.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -26,6 +26,9 @@ pub(crate) struct ChangeCamera {
     source: Option<Source>,
     /// `all`, `sub`, `main`, `none`, or `site`: what its site says.
     warm: Option<String>,
+    /// At most 16 windows, all of them; empty for no schedule. For a camera with a policy of its own: one that follows its
+    /// site follows the site's schedule too.
+    warm_schedule: Option<Vec<WindowNow>>,
     /// The most sessions to hold of it at once, 1 to 64; 0 to learn it.
     session_budget: Option<u32>,
     linger_s: Option<f64>,
@@ -49,8 +52,7 @@ pub(crate) async fn change(
     let change = checked(&state, &before, asked).await?;
     let after = state.store.update_camera(tenant, before.id, change).await;
     let after = after.map_err(sealed_elsewhere)?.ok_or_else(unknown)?;
-    audit(&state, &who, "camera.change", after.id, json!({ "name": after.name, "enabled": after.enabled }))
-        .await?;
+    audit(&state, &who, "camera.change", after.id, detail(&after)).await?;
     if !after.enabled {
         state.streams.camera_gone(after.id).await;
     }
@@ -59,6 +61,15 @@ pub(crate) async fn change(
     }
     registry_changed(&state, &after);
     Ok(Json(shown(&state, &who, &after).await?))
+}
+
+fn detail(camera: &Camera) -> Value {
+    let warm = if camera.warm_of_site { "site" } else { camera.warm.as_str() };
+    let mut detail = json!({ "name": camera.name, "enabled": camera.enabled, "warm": warm });
+    if !camera.warm_of_site && !camera.warm_schedule.is_empty() {
+        detail["warm_schedule"] = json!(warm::shown(&camera.warm_schedule));
+    }
+    detail
 }
 
 async fn checked(state: &ApiState, before: &Camera, asked: ChangeCamera) -> Result<CameraChange, Problem> {
@@ -73,6 +84,7 @@ async fn checked(state: &ApiState, before: &Camera, asked: ChangeCamera) -> Resu
         pins: asked.pins.as_ref().map(|asked| pins(asked, &mut faults)),
         ..CameraChange::default()
     };
+    change.warm_schedule = own_schedule(before, &change, asked.warm_schedule.as_deref(), &mut faults);
     let via = match asked.via.as_deref() {
         Some(via) => create::via(via, &mut faults),
         None => Some(before.via),
@@ -112,6 +124,22 @@ async fn checked(state: &ApiState, before: &Camera, asked: ChangeCamera) -> Resu
         change.username = Some(source.username);
     }
     Ok(change)
+}
+
+/// The schedule that the camera has of its own from now on, if that changes.
+fn own_schedule(
+    before: &Camera,
+    change: &CameraChange,
+    asked: Option<&[WindowNow]>,
+    faults: &mut Faults,
+) -> Option<WarmSchedule> {
+    let asked = asked?;
+    let follows = change.warm.map_or(before.warm_of_site, |warm| warm.is_none());
+    if follows && !asked.is_empty() {
+        let text = "the camera follows its site's schedule; give it a warm policy of its own too, or change the site's";
+        faults.add("warm_schedule", "of-site", text);
+    }
+    warm::schedule(asked, faults)
 }
 
 /// The ONVIF side that the camera has from now on.
