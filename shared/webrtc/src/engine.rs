@@ -69,6 +69,9 @@ pub enum EngineEvent {
     Stayed(SessionKey, FeedId, SwitchError),
     /// Text that the browser sent over the data channel.
     Message(SessionKey, String),
+    /// Text that the browser sent over the data channel `sluice-control`, at most 1 KiB and at most 20 a second;
+    /// [`Engine::answer`] answers.
+    Asked(SessionKey, String),
 }
 
 /// Why a viewer's session ended.
@@ -124,7 +127,8 @@ pub(crate) enum Command {
     Trickle(SessionKey, String, oneshot::Sender<Result<(), TrickleError>>),
 }
 
-/// What must not be lost and need not wait: a few entries for each session and feed that existed.
+/// What must not be lost and need not wait: a few entries for each session and feed that existed, and one for each
+/// question that was passed on.
 #[derive(Debug, Default)]
 pub(crate) struct Shared {
     told: Mutex<Vec<Told>>,
@@ -133,20 +137,21 @@ pub(crate) struct Shared {
     cut_count: AtomicUsize,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(crate) enum Told {
     Closed(SessionKey),
     Removed(FeedId),
     Described(FeedId, FeedMedia),
     Switch(SessionKey, FeedId),
+    Answer(SessionKey, String),
 }
 
 impl Shared {
     pub(crate) fn tell(&self, told: Told) {
         let mut waiting = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Told::Switch(session, _) = told {
+        if let Told::Switch(session, _) = &told {
             // However often a viewer is told to move before that is looked at: the last word counts.
-            waiting.retain(|told| !matches!(told, Told::Switch(earlier, _) if *earlier == session));
+            waiting.retain(|told| !matches!(told, Told::Switch(earlier, _) if earlier == session));
         }
         waiting.push(told);
         drop(waiting);
@@ -299,6 +304,12 @@ impl Engine {
     /// not answered then; a call for the feed that the viewer has calls a move off.
     pub fn switch(&self, session: SessionKey, feed: FeedId) {
         self.shared.tell(Told::Switch(session, feed));
+    }
+
+    /// Answers what a viewer asked, on its channel `sluice-control`. One that is gone, or does not take its answers, gets
+    /// none; that is counted.
+    pub fn answer(&self, session: SessionKey, text: String) {
+        self.shared.tell(Told::Answer(session, text));
     }
 
     /// The UDP address the engine listens on.

@@ -9,6 +9,8 @@
 //! A viewer is `Connecting` until DTLS stands, `Waiting` until it has a key frame (cached or live), then
 //! `Playing`; see `lineup.rs`. It ends by its own close, by 5 s of silence, or by [`Engine::close`].
 //!
+//! What a viewer asks over its channel `sluice-control` is passed on at a pace and answered by [`Engine::answer`]: `control.rs`.
+//!
 //! A playing viewer moves to another feed by [`Engine::switch`], within its session: `lineup.rs`, `hold.rs`.
 //!
 //! Invariants: payloads are shared between viewers; a frame leaves for a viewer in one flush; RTP time never goes
@@ -16,6 +18,7 @@
 //! session they claim to be of.
 
 mod burst;
+mod control;
 mod egress;
 mod engine;
 mod error;

@@ -34,6 +34,8 @@ pub struct EngineMetrics {
     pub(crate) picture_losses: Counter,
     pub(crate) key_frames_wanted: Counter,
     pub(crate) messages_dropped: Counter,
+    pub(crate) asks_refused: Counter,
+    pub(crate) answers_dropped: Counter,
     pub(crate) tcp_opened: Counter,
     pub(crate) tcp_refused: Counter,
     pub(crate) sessions_broken: Counter,
@@ -76,7 +78,7 @@ impl EngineMetrics {
                 "From DTLS to picture",
                 all.first_packet_seconds.clone(),
             );
-            let counters: [(&str, &str, &Counter); 25] = [
+            let counters: [(&str, &str, &Counter); 27] = [
                 ("offers_refused", "Offers that could not be answered", &all.offers_refused),
                 ("frames", "Frames handed in", &all.frames),
                 ("frames_dropped", "Frames dropped because the engine was behind", &all.frames_dropped),
@@ -103,6 +105,12 @@ impl EngineMetrics {
                 ("picture_losses", "PLI and FIR of viewers", &all.picture_losses),
                 ("key_frames_wanted", "Key frames asked of the source", &all.key_frames_wanted),
                 ("messages_dropped", "Data channel texts nobody took", &all.messages_dropped),
+                ("asks_refused", "Messages of control channels, too long or too fast", &all.asks_refused),
+                (
+                    "answers_dropped",
+                    "Answers on control channels that viewers did not take",
+                    &all.answers_dropped,
+                ),
                 ("tcp_opened", "ICE-TCP connections accepted", &all.tcp_opened),
                 ("tcp_refused", "ICE-TCP connections refused or closed as hostile", &all.tcp_refused),
                 ("sessions_broken", "Sessions ended because their state machine broke", &all.sessions_broken),
@@ -141,6 +149,8 @@ impl EngineMetrics {
             picture_losses: Counter::default(),
             key_frames_wanted: Counter::default(),
             messages_dropped: Counter::default(),
+            asks_refused: Counter::default(),
+            answers_dropped: Counter::default(),
             tcp_opened: Counter::default(),
             tcp_refused: Counter::default(),
             sessions_broken: Counter::default(),

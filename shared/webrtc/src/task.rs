@@ -260,6 +260,7 @@ impl Task {
                 Told::Removed(id) => self.forget(id),
                 Told::Described(id, media) => self.describe(id, media),
                 Told::Switch(key, id) => self.switch(key, id),
+                Told::Answer(key, text) => self.answer(key, &text),
             }
         }
     }

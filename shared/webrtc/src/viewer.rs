@@ -15,6 +15,7 @@ use str0m::{
 
 use self::sending::Resends;
 use crate::{
+    control::{self, Control, Heard},
     egress::Egress,
     engine::EndReason,
     feed::Gop,
@@ -46,6 +47,7 @@ pub(crate) struct Viewer {
     pub(crate) armed: Option<Instant>,
     times: Times,
     channel: Option<ChannelId>,
+    control: Control,
     next_sequence: u64,
     /// Packets handed to the session since its last step.
     held: usize,
@@ -100,6 +102,10 @@ pub(crate) enum Notice {
     /// It wants to hear the feed from now on, or not any more.
     Sound(bool),
     Message(String),
+    /// It asks for something.
+    Asked(String),
+    /// What it asked was too much.
+    Unasked,
     Ended(EndReason),
 }
 
@@ -122,6 +128,7 @@ impl Viewer {
             armed: None,
             times: Times { opened: now, heard: None, connected: None, pictured: false, tell: None, rtc: now },
             channel: None,
+            control: Control::default(),
             // The upper bits are SRTP's rollover counter, which a viewer takes for zero.
             next_sequence: fastrand::u64(1..32_768),
             held: 0,
@@ -208,6 +215,15 @@ impl Viewer {
         self.times.rtc = now;
     }
 
+    /// Answers what the viewer asked. `false` if it does not take the answer.
+    pub(crate) fn answer(&mut self, now: Instant, text: &str) -> bool {
+        let Some(mut channel) = self.control.channel.and_then(|id| self.rtc.channel(id)) else {
+            return false;
+        };
+        self.times.rtc = now;
+        channel.buffered_amount() < MOST_UNTOLD && channel.write(false, text.as_bytes()).unwrap_or(false)
+    }
+
     /// Why the session is over at `now`, if it is.
     pub(crate) fn over(&self, now: Instant) -> Option<EndReason> {
         let (deadline, reason) = self.patience();
@@ -221,7 +237,8 @@ impl Viewer {
     pub(crate) fn deadline(&self) -> Instant {
         let others =
             [self.lineup.deadline(), self.times.tell, self.approach.map(|approach| approach.give_up)];
-        others.into_iter().flatten().fold(self.times.rtc.min(self.patience().0), Instant::min)
+        let others = others.into_iter().chain([self.control.deadline()]);
+        others.flatten().fold(self.times.rtc.min(self.patience().0), Instant::min)
     }
 
     /// Says farewell, so that the browser need not find out by silence.
@@ -281,6 +298,18 @@ impl Viewer {
                     && let Ok(text) = String::from_utf8(message.data)
                 {
                     notices.push(self.said(text));
+                }
+            }
+            Event::ChannelOpen(id, label) if label == control::CHANNEL && self.control.channel.is_none() => {
+                self.control.channel = Some(id);
+            }
+            Event::ChannelClose(id) if self.control.channel == Some(id) => self.control.close(),
+            Event::ChannelData(message) if self.control.channel == Some(message.id) => {
+                let heard = self.control.hear(now, message.data);
+                match heard {
+                    Heard::Now(text) => notices.push(Notice::Asked(text)),
+                    Heard::Later => {}
+                    Heard::Refused => notices.push(Notice::Unasked),
                 }
             }
             Event::Closed => notices.push(Notice::Ended(EndReason::Closed)),

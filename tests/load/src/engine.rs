@@ -137,7 +137,11 @@ async fn receive(
             }
             Event::Text(text) => seen.tally.text(&text),
             Event::Closed => anyhow::bail!("the engine closed the session"),
-            Event::ChannelOpen | Event::Sound(_) | Event::Report(_) => {}
+            Event::ChannelOpen
+            | Event::ControlOpen
+            | Event::Control(_)
+            | Event::Sound(_)
+            | Event::Report(_) => {}
         }
     }
     Ok(())

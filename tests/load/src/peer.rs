@@ -10,7 +10,7 @@ use sluice_runtime::Clock;
 use str0m::{
     Event as RtcEvent, Input, Output, Rtc, RtcConfig,
     change::{SdpAnswer, SdpPendingOffer},
-    channel::ChannelId,
+    channel::{ChannelConfig, ChannelId},
     media::{Direction, KeyframeRequestKind, MediaKind, Mid},
     net::Receive,
     rtp::Ssrc,
@@ -25,6 +25,7 @@ pub struct Peer {
     link: Link,
     pending: Option<SdpPendingOffer>,
     channel: Option<ChannelId>,
+    control: Option<ChannelId>,
     ssrc: Option<Ssrc>,
     audio: Option<Mid>,
     events: VecDeque<Event>,
@@ -69,6 +70,10 @@ pub enum Event {
     ChannelOpen,
     /// Text on the data channel.
     Text(String),
+    /// The channel over which it may ask for something is open.
+    ControlOpen,
+    /// Text on that channel.
+    Control(String),
     /// The other side closed.
     Closed,
 }
@@ -149,6 +154,7 @@ impl Peer {
             link,
             pending: Some(pending),
             channel: None,
+            control: None,
             ssrc: None,
             audio,
             events: VecDeque::new(),
@@ -241,6 +247,20 @@ impl Peer {
         channel.is_some_and(|mut channel| channel.write(false, text.as_bytes()).unwrap_or(false))
     }
 
+    /// Opens the channel over which a player asks for something, as a page does that has been playing for a while.
+    pub fn open_control(&mut self) {
+        let config = ChannelConfig { label: CONTROL.to_owned(), ..ChannelConfig::default() };
+        self.rtc.direct_api().create_data_channel(config);
+        self.deadline = self.clock.now();
+    }
+
+    /// Sends text over that channel; `false` if it is not open.
+    pub fn ask(&mut self, text: &str) -> bool {
+        self.deadline = self.clock.now();
+        let channel = self.control.and_then(|id| self.rtc.channel(id));
+        channel.is_some_and(|mut channel| channel.write(false, text.as_bytes()).unwrap_or(false))
+    }
+
     /// The address its packets come from.
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
@@ -317,12 +337,17 @@ impl Peer {
                 rtp: low(report.sender_info.rtp_time.numer()),
                 unix_micros: unix_micros(report.sender_info.ntp_time),
             }),
+            RtcEvent::ChannelOpen(id, label) if label == CONTROL => {
+                self.control = Some(id);
+                Event::ControlOpen
+            }
             RtcEvent::ChannelOpen(id, _) => {
                 self.channel = Some(id);
                 Event::ChannelOpen
             }
             RtcEvent::ChannelData(message) => {
-                Event::Text(String::from_utf8_lossy(&message.data).into_owned())
+                let text = String::from_utf8_lossy(&message.data).into_owned();
+                if self.control == Some(message.id) { Event::Control(text) } else { Event::Text(text) }
             }
             RtcEvent::Closed => Event::Closed,
             _ => return,
@@ -360,5 +385,6 @@ fn unix_micros(time: SystemTime) -> i64 {
 }
 
 const CHANNEL: &str = "sluice";
+const CONTROL: &str = "sluice-control";
 /// Packets taken before answers leave.
 const AT_ONCE: usize = 64;

@@ -103,7 +103,11 @@ async fn receive(clock: Clock, start: Instant, ramp: &Ramp, peer: &mut Peer, see
             }
             Event::Text(text) => seen.tally.text(&text),
             Event::Closed => anyhow::bail!("the node closed the session"),
-            Event::ChannelOpen | Event::Sound(_) | Event::Report(_) => {}
+            Event::ChannelOpen
+            | Event::ControlOpen
+            | Event::Control(_)
+            | Event::Sound(_)
+            | Event::Report(_) => {}
         }
     }
     seen.connected.context("DTLS did not stand in time")?;

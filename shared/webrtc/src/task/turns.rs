@@ -73,6 +73,8 @@ impl Task {
                     }
                 }
                 Notice::Message(text) => self.tell(EngineEvent::Message(key, text)),
+                Notice::Asked(text) => self.tell(EngineEvent::Asked(key, text)),
+                Notice::Unasked => drop(self.metrics.asks_refused.inc()),
                 Notice::Ended(reason) => self.end(key, reason),
             }
         }
@@ -93,6 +95,16 @@ impl Task {
             && let Some(feed) = self.feeds.get(&viewer.feed)
         {
             act(viewer, &feed.gop);
+        }
+    }
+
+    pub(super) fn answer(&mut self, key: SessionKey, text: &str) {
+        let at = self.moment();
+        let taken = self.viewers.get_mut(&key).is_some_and(|viewer| viewer.answer(at.now, text));
+        if taken {
+            self.turn(at, key);
+        } else {
+            self.metrics.answers_dropped.inc();
         }
     }
 
@@ -117,7 +129,7 @@ impl Task {
     pub(super) fn tell(&mut self, event: EngineEvent) {
         if self.pending.len() < EVENTS_KEPT {
             self.pending.push_back(event);
-        } else if matches!(event, EngineEvent::Message(..)) {
+        } else if matches!(event, EngineEvent::Message(..) | EngineEvent::Asked(..)) {
             self.metrics.messages_dropped.inc();
         }
     }

@@ -20,6 +20,7 @@ pub(super) enum Resends {
 impl Viewer {
     /// Sends what is due, answers what was received, and notes what happened. How many packets were sent again.
     pub(crate) fn run(&mut self, at: Moment, egress: &mut Egress, notices: &mut Vec<Notice>) -> u64 {
+        notices.extend(self.control.poll(at.now).map(Notice::Asked));
         let mut wrote = std::mem::take(&mut self.sounding);
         let mut media = 0;
         while let Some(slice) = self.lineup.poll(at.now) {

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test ends at what fails")]
 
 mod codecs;
+mod control;
 mod deliver;
 mod hostile;
 mod leave;
