@@ -14,7 +14,7 @@ use sluice_runtime::{Clock, Shutdown, TaskScope};
 use sluice_source::SourceMetrics;
 use sluice_telemetry::{Metrics, Secret};
 use sluice_trust::seal::Keypair;
-use sluice_wire::control::{CameraEvent, DesiredCamera, Found, FoundState};
+use sluice_wire::control::{CameraEvent, Desired, DesiredCamera, Found, FoundState};
 use tokio::{
     select,
     sync::{mpsc, watch},
@@ -100,6 +100,7 @@ impl Site {
     pub(crate) async fn follow(self, uplink: Uplink, mut kept: watch::Receiver<Kept>, shutdown: Shutdown) {
         let mut found = self.discovery.found();
         let mut places: BTreeMap<String, Url> = BTreeMap::new();
+        let mut known: Option<Arc<Desired>> = None;
         loop {
             let desired = kept.borrow_and_update().desired.clone();
             let news = Arc::clone(&found.borrow_and_update());
@@ -123,7 +124,11 @@ impl Site {
                 if moved {
                     self.apply(&desired.cameras);
                 }
-                self.discovery.allow(named(&desired.cameras)).await;
+                if moved || known.as_ref() != Some(&desired) {
+                    self.discovery.allow(named(&desired.cameras)).await;
+                    self.discovery.know(self.cameras.registered()).await;
+                    known = Some(desired);
+                }
             }
             uplink.found(Arc::clone(&news));
             self.told.send_replace(news);

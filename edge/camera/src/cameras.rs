@@ -24,7 +24,9 @@ use sluice_wire::control::{
 use tokio::sync::{Semaphore, mpsc, watch};
 use url::Url;
 
-use crate::{Connector, Credentials};
+#[cfg(doc)]
+use crate::discovery::Discovery;
+use crate::{Connector, Credentials, discovery::Registered};
 use registry::Registry;
 
 /// Opens the sealed password of a camera; `None` where it has none or cannot be opened.
@@ -100,6 +102,12 @@ impl Cameras {
     #[must_use]
     pub fn facts(&self) -> watch::Receiver<BTreeMap<CameraId, Known>> {
         self.0.known.subscribe()
+    }
+
+    /// Every camera that is opened with credentials, for [`Discovery::know`].
+    #[must_use]
+    pub fn registered(&self) -> Vec<Registered> {
+        self.0.registry().registered()
     }
 
     /// Somebody needs a key frame of this tier. Asks the camera at most once a second, and no longer where it turned out

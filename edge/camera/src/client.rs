@@ -85,10 +85,10 @@ impl Connector {
         })
     }
 
-    /// The certificates of cameras: [`Pins::forget`] when somebody says that a camera was replaced.
-    #[must_use]
-    pub fn pins(&self) -> &Pins {
-        self.http.pins()
+    /// Believes the next certificate of the device at this place, and no other after it: somebody says that it was renewed
+    /// or replaced, and shows it the password again.
+    pub fn trust_anew(&self, place: &Url) {
+        self.http.trust_anew(place);
     }
 
     /// Tells accounts apart; meaningless outside this process.

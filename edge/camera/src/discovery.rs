@@ -60,6 +60,9 @@ pub type Understanding<'a> = Pin<Box<dyn Future<Output = Result<Vec<FoundCamera>
 pub trait Understand: Send + Sync {
     /// Every video source of the device whose service answers there.
     fn understand<'a>(&'a self, place: &'a Url, credentials: Option<&'a Credentials>) -> Understanding<'a>;
+
+    /// Believes the next certificate of the device at this place: a person wants it opened.
+    fn trust_anew(&self, place: &Url);
 }
 
 /// A user and a password to try, and what the hub calls them.
@@ -69,6 +72,21 @@ pub struct Offered {
     pub id: String,
     /// What is tried; `None` for what does not open with this device's key.
     pub credentials: Option<Credentials>,
+}
+
+/// A camera of the registry that is opened with credentials: its device needs not be opened by a person again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Registered {
+    /// What its device was found by.
+    pub key: String,
+    /// Where its device is, as far as is known.
+    pub xaddr: Url,
+    /// What the hub calls the credentials.
+    pub credential: String,
+    /// What opens it.
+    pub credentials: Credentials,
+    /// How often they were entered since this process began.
+    pub entered: u64,
 }
 
 /// Why nothing is searched.
@@ -97,11 +115,16 @@ pub(crate) enum Command {
     Search { ranges: Vec<String>, addresses: Vec<String>, answer: oneshot::Sender<Result<(), SearchError>> },
     Try { keys: Vec<String>, offered: Vec<Offered>, answer: oneshot::Sender<Vec<Tried>> },
     Allow(Vec<Range>),
+    Know(Vec<Registered>),
 }
 
 impl Understand for Connector {
     fn understand<'a>(&'a self, place: &'a Url, credentials: Option<&'a Credentials>) -> Understanding<'a> {
         Box::pin(crate::understand(self, place, credentials.cloned()))
+    }
+
+    fn trust_anew(&self, place: &Url) {
+        self.trust_anew(place);
     }
 }
 
@@ -159,6 +182,13 @@ impl Discovery {
     pub async fn allow(&self, ranges: Vec<Range>) {
         // A search that has ended asks nobody.
         let _ = self.orders.send(Command::Allow(ranges)).await;
+    }
+
+    /// Every camera of the registry that is opened with credentials. Their devices are asked with these from now on, at once
+    /// where they were entered again.
+    pub async fn know(&self, registered: Vec<Registered>) {
+        // A search that has ended asks nobody.
+        let _ = self.orders.send(Command::Know(registered)).await;
     }
 }
 

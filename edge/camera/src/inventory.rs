@@ -7,7 +7,8 @@
 //! ```
 //!
 //! Identity: an endpoint reference, once understood a hardware address or a serial number, and before that an address.
-//! What a device was first known by stays its key, so that what people decided about it stays with it.
+//! What a device was first known by stays its key, so that what people decided about it stays with it. What the registry
+//! has accepted is asked with the registry's credentials.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
@@ -18,11 +19,13 @@ use sluice_ids::UnixMillis;
 use sluice_wire::control::{Found, FoundCamera, FoundState, How};
 use url::Url;
 
+use crate::transport::Trouble;
+
 mod entry;
 #[cfg(test)]
 mod tests;
 
-use entry::{Ask, Entry, USUAL_PATH, place};
+use entry::{Ask, Entry, USUAL_PATH, is_address, place};
 
 /// A device was seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +57,9 @@ pub enum NotUnderstood {
     /// It answers with something else.
     #[error("{0}")]
     NotUsable(String),
+    /// Its certificate is not the one that was pinned.
+    #[error("{}", Trouble::OtherCertificate)]
+    OtherCertificate,
     /// It is asked something else already.
     #[error("it is busy")]
     Busy,
@@ -85,7 +91,22 @@ pub(crate) enum Input {
     RoundOver {
         began: Instant,
     },
+    /// The cameras of the registry whose credentials are known here, all of them.
+    Registered(Vec<Registered>),
     Woke,
+}
+
+/// A camera of the registry, as far as it concerns finding it again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Registered {
+    /// What its device was found by.
+    pub(crate) key: String,
+    /// Where its device was.
+    pub(crate) place: Url,
+    /// The credential it was accepted with.
+    pub(crate) credential: String,
+    /// Somebody has just entered that, or the device was not known to be the registry's.
+    pub(crate) fresh: bool,
 }
 
 /// What came of asking a device.
@@ -105,7 +126,7 @@ pub(crate) enum Output {
         places: Vec<Url>,
         /// Where it was until now: only if nobody answers there has it moved.
         before: Option<Url>,
-        /// The credential that opened it last.
+        /// The credential that opened it last, or that the registry has for it.
         credential: String,
     },
     /// What is kept for this device is not needed any more.
@@ -118,6 +139,7 @@ pub(crate) struct Inventory {
     entries: BTreeMap<Id, Entry>,
     endpoints: HashMap<String, Id>,
     places: HashMap<String, Id>,
+    registered: Vec<Registered>,
     /// Who is being asked, forgotten devices too.
     asked: BTreeSet<Id>,
     issued: Id,
@@ -147,8 +169,7 @@ impl Inventory {
             Input::Answered(answered) => self.answered(now, wall, answered),
             Input::Opened { id, credential, place, cameras } => {
                 if let Some(entry) = self.entries.get_mut(&id) {
-                    entry.credential = credential;
-                    entry.forget_identity();
+                    entry.opened(credential);
                 }
                 self.understood(now, wall, id, (place, cameras));
             }
@@ -160,6 +181,7 @@ impl Inventory {
                 }
             }
             Input::RoundOver { began } => self.round_over(now, began),
+            Input::Registered(all) => self.register(now, all),
             Input::Woke => {}
         }
         self.ask(now);
@@ -190,10 +212,15 @@ impl Inventory {
         Found { searching, cameras, left_out }
     }
 
-    /// The device of a key, where it is asked, and the credential that opened it last.
+    /// The device of a key, and where it is asked.
     pub(crate) fn known(&self, key: &str) -> Option<(Id, Vec<Url>)> {
         let (id, entry) = self.entries.iter().find(|(_, entry)| entry.key == key)?;
         Some((*id, entry.places.clone()))
+    }
+
+    /// Whether a device is held back because its certificate is not the one that was pinned.
+    pub(crate) fn has_other_certificate(&self, id: Id) -> bool {
+        self.entries.get(&id).is_some_and(Entry::has_other_certificate)
     }
 
     /// Whether a device is known to answer there, so that nobody needs to be asked blindly. Who names a host alone means
@@ -247,6 +274,9 @@ impl Inventory {
         if self.entries.values().any(|other| other.key == entry.key) {
             entry.key = format!("{} #{id}", entry.key);
         }
+        if let Some(one) = registered_as(&self.registered, &entry) {
+            entry.offer(now, &one.credential);
+        }
         // What a device says of itself is no proof that it is there: only who answered owns a place.
         if sighting.endpoint.is_empty() {
             self.places.insert(place(&entry.places[0]), id);
@@ -255,6 +285,16 @@ impl Inventory {
         }
         self.entries.insert(id, entry);
         self.revision += 1;
+    }
+
+    /// What the registry has opened before is asked with what opened it: after a restart nobody has to enter it again.
+    fn register(&mut self, now: Instant, all: Vec<Registered>) {
+        self.registered = all;
+        for entry in self.entries.values_mut() {
+            if let Some(one) = registered_as(&self.registered, entry).filter(|one| one.fresh) {
+                entry.offer(now, &one.credential);
+            }
+        }
     }
 
     /// Whether there is room for one more.
@@ -299,7 +339,10 @@ impl Inventory {
             return;
         }
         match result {
-            Ok(understood) => self.understood(now, wall, id, understood),
+            Ok(understood) => {
+                entry.proved();
+                self.understood(now, wall, id, understood);
+            }
             Err(why) => self.revision += u64::from(entry.failed(now, &why)),
         }
     }
@@ -387,6 +430,18 @@ impl Inventory {
             room -= 1;
         }
     }
+}
+
+/// The camera of the registry that this device is: by its key, or by its place where one of the two has no other name.
+fn registered_as<'a>(registered: &'a [Registered], entry: &Entry) -> Option<&'a Registered> {
+    let here = entry.places.first().map(place);
+    let placed = |one: &&Registered| {
+        (is_address(&one.key) || is_address(&entry.key)) && here.as_ref() == Some(&place(&one.place))
+    };
+    // Somebody may have entered another password for a recorder's second channel than for its first: the newest counts.
+    let mut by_key = registered.iter().filter(|one| one.key == entry.key);
+    let newest = by_key.clone().find(|one| one.fresh);
+    newest.or_else(|| by_key.next()).or_else(|| registered.iter().find(placed))
 }
 
 /// Until a device that does not answer is asked again, the first time and at last.

@@ -75,6 +75,8 @@ pub struct Channel {
     pub channel: u32,
     /// The token of its video source; empty if the device names none.
     pub source: String,
+    /// The tokens under which profiles use that source: cameras name these in events as well.
+    pub configurations: Vec<String>,
     /// Its streams, the largest picture first.
     pub tiers: Vec<FoundTier>,
     /// The codec of its sound, such as `PCMU`; empty for none.

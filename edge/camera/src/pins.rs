@@ -42,10 +42,11 @@ impl Pins {
         Ok(Self(Arc::new(Mutex::new(Board { pins, ledger: Some(ledger), unsaved: false }))))
     }
 
-    /// Believes the next certificate at this host: the camera was replaced, and somebody says so.
-    pub fn forget(&self, host: &str) {
+    /// Believes the next certificate at this host of a URL: the camera was replaced, and somebody says so.
+    pub(crate) fn forget(&self, host: &str) {
         let mut board = self.lock();
-        board.unsaved |= board.pins.remove(host).is_some();
+        // TLS knows addresses of IPv6 without their brackets.
+        board.unsaved |= board.pins.remove(host.trim_matches(['[', ']'])).is_some();
     }
 
     /// Whether something is not yet in the ledger.

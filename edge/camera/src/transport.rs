@@ -63,7 +63,9 @@ pub enum Trouble {
     #[error("the camera's encryption is not understood")]
     Tls,
     /// Another certificate than the first one.
-    #[error("another certificate than before answers at the camera's address")]
+    #[error(
+        "the camera's certificate is another than before; if it was renewed or the camera replaced, enter its password again"
+    )]
     OtherCertificate,
     /// More bytes than any answer has.
     #[error("the camera's answer is too long")]
@@ -137,8 +139,11 @@ impl Http {
         Ok(Self { client, networks, pins, metrics })
     }
 
-    pub(crate) const fn pins(&self) -> &Pins {
-        &self.pins
+    /// Believes the next certificate at this place.
+    pub(crate) fn trust_anew(&self, place: &Url) {
+        if let Some(host) = place.host_str() {
+            self.pins.forget(host);
+        }
     }
 
     pub(crate) const fn metrics(&self) -> &CameraMetrics {

@@ -15,6 +15,8 @@ pub struct ToldProfile {
     pub token: String,
     /// The token of its video source.
     pub source: String,
+    /// The token of its video source's configuration.
+    pub source_configuration: String,
     /// The token of its encoder's configuration; a profile without one sends no picture.
     pub encoder: String,
     /// How that is set.

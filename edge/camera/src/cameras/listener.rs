@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     CameraMetrics,
-    onvif::{AskError, Notice, Subscription},
+    onvif::{AskError, Channel, Notice, Subscription},
 };
 
 /// Hears what a device notices.
@@ -68,6 +68,8 @@ impl Listener {
             };
             tokio::select! { biased;
                 () = shutdown.requested() => return,
+                // It has just answered the watcher.
+                Ok(()) = self.survey.changed() => {}
                 () = self.common.clock.sleep(wait) => {}
             }
         }
@@ -123,14 +125,18 @@ impl Listener {
         }
     }
 
-    /// Whose event it is: of the channel whose source it names, of the only camera, or of the first.
+    /// Whose event it is: of the channel whose source or source configuration it names, of the only camera, or of the
+    /// first.
     fn camera_of(&mut self, notice: &Notice) -> Option<CameraId> {
         let served = self.common.served.borrow();
         self.chatter.retain(|camera, _| served.iter().any(|served| served.camera == *camera));
         let survey = self.survey.borrow();
         let channels = survey.as_ref().map(|survey| survey.channels.as_slice()).unwrap_or_default();
         let named = |source: &str| !source.is_empty() && notice.source.split(' ').any(|word| word == source);
-        match channels.iter().find(|channel| named(&channel.source)) {
+        let of = |channel: &&Channel| {
+            named(&channel.source) || channel.configurations.iter().any(|token| named(token))
+        };
+        match channels.iter().find(of) {
             Some(channel) => {
                 served.iter().find(|served| served.channel == channel.channel).map(|served| served.camera)
             }

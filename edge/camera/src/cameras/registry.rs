@@ -12,7 +12,7 @@ use super::{
     contact::{Contact, Served},
     key_frames::Wishes,
 };
-use crate::Credentials;
+use crate::{Credentials, discovery::Registered};
 
 /// A device and who asks it.
 type Place = (String, Option<Fingerprint>);
@@ -32,6 +32,8 @@ struct Seat {
     credentials: Option<Credentials>,
     contact: Option<Arc<Contact>>,
     wishes: BTreeMap<Tier, Wishes>,
+    /// How often its password was entered since this process began.
+    entered: u64,
 }
 
 /// As many as the inventory keeps.
@@ -62,6 +64,22 @@ impl Registry {
     /// Who serves a camera; `None` for one without an ONVIF side.
     pub(super) fn contact(&self, camera: CameraId) -> Option<Arc<Contact>> {
         self.seats.get(&camera)?.contact.clone()
+    }
+
+    /// Every camera that is opened with credentials, where its device is.
+    pub(super) fn registered(&self) -> Vec<Registered> {
+        let registered = |seat: &Seat| {
+            let (camera, credentials) = (&seat.camera, seat.credentials.clone()?);
+            let own = camera.camera_id.to_string();
+            Some(Registered {
+                key: camera.onvif.as_ref()?.key.clone(),
+                xaddr: self.xaddr(camera)?,
+                credential: if camera.sealed_as.is_empty() { own } else { camera.sealed_as.clone() },
+                credentials,
+                entered: seat.entered,
+            })
+        };
+        self.seats.values().filter_map(registered).collect()
     }
 
     pub(super) fn wishes(&mut self, camera: CameraId, tier: Tier) -> Option<&mut Wishes> {
@@ -108,21 +126,31 @@ impl Shared {
             let mut served: BTreeMap<Place, Vec<Served>> = BTreeMap::new();
             for camera in &cameras {
                 let before = registry.seats.remove(&camera.camera_id);
-                let credentials = match &before {
-                    Some(seat) if is_sealed_alike(&seat.camera, camera) => seat.credentials.clone(),
-                    _ => (self.open)(camera),
+                let (credentials, entered) = match &before {
+                    Some(seat) if is_sealed_alike(&seat.camera, camera) => {
+                        (seat.credentials.clone(), seat.entered)
+                    }
+                    Some(seat) => ((self.open)(camera), seat.entered + 1),
+                    None => ((self.open)(camera), 0),
                 };
+                let again = before.as_ref().is_some_and(|seat| seat.entered != entered);
                 let contact = registry.xaddr(camera).map(|xaddr| {
                     let place = (xaddr.to_string(), self.connector.fingerprint(credentials.as_ref()));
                     let running = contacts.get(&place).or_else(|| registry.contacts.get(&place)).cloned();
                     let contact =
                         running.unwrap_or_else(|| Contact::spawn(self, &xaddr, credentials.clone()));
+                    if again {
+                        // Who enters the password again means the device that is there now.
+                        self.connector.trust_anew(&xaddr);
+                        contact.look_again();
+                    }
                     served.entry(place.clone()).or_default().push(Served::of(camera));
                     contacts.insert(place, Arc::clone(&contact));
                     contact
                 });
                 let wishes = before.map(|seat| seat.wishes).unwrap_or_default();
-                seats.insert(camera.camera_id, Seat { camera: camera.clone(), credentials, contact, wishes });
+                let seat = Seat { camera: camera.clone(), credentials, contact, wishes, entered };
+                seats.insert(camera.camera_id, seat);
             }
             registry.seats = seats;
             self.note(&registry);

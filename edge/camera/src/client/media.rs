@@ -1,6 +1,6 @@
 //! Profiles, streams, key frames and snapshots: by Media2 where a camera has it, or by Media1.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use oxvif::OnvifClient;
 use sluice_wire::control::{FoundTier, MAX_POSTER};
@@ -64,6 +64,7 @@ impl Client {
             ToldProfile {
                 token: profile.token,
                 source: profile.video_source_token.unwrap_or_default(),
+                source_configuration: profile.video_source_config_token.unwrap_or_default(),
                 encoder,
                 settings: settings.unwrap_or_default(),
                 audio_codec: sound.map(|sound| audio_codec(sound.encoding.as_str())).unwrap_or_default(),
@@ -91,6 +92,7 @@ impl Client {
             channels.push(Channel {
                 channel: u32::try_from(number).unwrap_or(u32::MAX),
                 source: plan.source.to_owned(),
+                configurations: configurations(&told.profiles, plan.source),
                 tiers,
                 audio_codec: of_plan().find_map(sound_of).unwrap_or_default(),
                 ptz: services.ptz.is_some() && of_plan().any(|profile| profile.ptz),
@@ -183,6 +185,13 @@ impl Client {
     }
 }
 
+/// Under which tokens the profiles of a device use one of its sources.
+fn configurations(profiles: &[ToldProfile], source: &str) -> Vec<String> {
+    let of_source = profiles.iter().filter(|profile| profile.source == source);
+    let tokens: BTreeSet<&str> = of_source.map(|profile| profile.source_configuration.as_str()).collect();
+    tokens.into_iter().filter(|token| !token.is_empty()).map(str::to_owned).collect()
+}
+
 async fn profiles1(client: &OnvifClient, url: &str) -> Result<Vec<ToldProfile>, AskError> {
     let profiles = client.get_profiles(url).await.map_err(told)?;
     let encoders = client.get_video_encoder_configurations(url).await.unwrap_or_default();
@@ -194,6 +203,7 @@ async fn profiles1(client: &OnvifClient, url: &str) -> Result<Vec<ToldProfile>, 
         ToldProfile {
             token: profile.token,
             source: profile.video_source_token.unwrap_or_default(),
+            source_configuration: profile.video_source_config_token.unwrap_or_default(),
             encoder,
             settings: settings.unwrap_or_default(),
             audio_codec: sound.map(|sound| audio_codec(sound.encoding.as_str())).unwrap_or_default(),

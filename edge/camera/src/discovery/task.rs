@@ -18,7 +18,7 @@ use tokio::{
 use url::Url;
 
 use super::{
-    Command, DiscoveryConfig, DiscoveryMetrics, Offered, SearchError, Understand,
+    Command, DiscoveryConfig, DiscoveryMetrics, Offered, Registered, SearchError, Understand,
     ears::{Datagram, Ears, Via},
     flood::Flood,
     message::{self, Message, Presence},
@@ -29,7 +29,7 @@ use super::{
 };
 use crate::{
     credentials::Credentials,
-    inventory::{Answered, Id, Input, Inventory, NotUnderstood, Output, Sighting},
+    inventory::{self, Answered, Id, Input, Inventory, NotUnderstood, Output, Sighting},
     networks::{Networks, Range},
 };
 
@@ -46,6 +46,7 @@ pub(super) struct Task {
     inventory: Inventory,
     /// What opened a device, in memory only.
     secrets: HashMap<Id, (String, Credentials)>,
+    registered: Vec<Registered>,
     rounds: Rounds,
     scan: Scan,
     flood: Flood,
@@ -119,6 +120,7 @@ impl Task {
             found,
             inventory: Inventory::default(),
             secrets: HashMap::new(),
+            registered: Vec::new(),
             rounds: Rounds::new(now),
             scan: Scan::default(),
             flood: Flood::default(),
@@ -247,8 +249,7 @@ impl Task {
         while let Some(order) = self.inventory.poll() {
             match order {
                 Output::Ask { id, places, before, credential } => {
-                    let known = self.secrets.get(&id).filter(|(named, _)| *named == credential);
-                    let credentials = known.map(|(_, credentials)| credentials.clone());
+                    let credentials = self.secret(id, &credential).cloned();
                     self.metrics.asked.inc();
                     let (asker, events) = (Arc::clone(&self.asker), self.events.clone());
                     self.scope.spawn("ask-device", async move {
@@ -275,7 +276,35 @@ impl Task {
                     self.permit();
                 }
             }
+            Command::Know(registered) => self.know(registered),
         }
+    }
+
+    /// What a credential is: as it opened this device, or as the registry has it.
+    fn secret(&self, id: Id, credential: &str) -> Option<&Credentials> {
+        let opened = self.secrets.get(&id).filter(|(named, _)| named == credential);
+        let registered = || self.registered.iter().find(|one| one.credential == credential);
+        opened.map(|(_, secret)| secret).or_else(|| registered().map(|one| &one.credentials))
+    }
+
+    fn know(&mut self, registered: Vec<Registered>) {
+        if self.registered == registered {
+            return;
+        }
+        let tell = |one: &Registered| inventory::Registered {
+            key: one.key.clone(),
+            place: one.xaddr.clone(),
+            credential: one.credential.clone(),
+            fresh: !self.registered.contains(one),
+        };
+        let told = registered.iter().map(tell).collect();
+        self.registered = registered;
+        // What was entered anew under the same name is not what opened a device before.
+        let other = |one: &Registered, (named, secret): &(String, Credentials)| {
+            one.credential == *named && one.credentials != *secret
+        };
+        self.secrets.retain(|_, known| !self.registered.iter().any(|one| other(one, known)));
+        self.input(Input::Registered(told));
     }
 
     async fn search(&mut self, ranges: &[String], addresses: &[String]) -> Result<(), SearchError> {
@@ -322,7 +351,13 @@ impl Task {
 
     fn trials(&mut self, keys: Vec<String>, offered: Vec<Offered>, answer: oneshot::Sender<Vec<Tried>>) {
         let trial = |key: String| match self.inventory.known(&key) {
-            Some((id, places)) => Trial { id, key, places },
+            Some((id, places)) => {
+                // A person who wants it opened was told that its certificate is another.
+                if self.inventory.has_other_certificate(id) {
+                    places.iter().for_each(|place| self.asker.trust_anew(place));
+                }
+                Trial { id, key, places }
+            }
             None => Trial { id: 0, key, places: Vec::new() },
         };
         let trials: Vec<Trial> = keys.into_iter().take(KEYS).map(trial).collect();

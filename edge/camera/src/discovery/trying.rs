@@ -113,6 +113,7 @@ fn not_understood(error: &AskError) -> NotUnderstood {
         AskError::Transport(Trouble::Unreachable | Trouble::Timeout | Trouble::Status(503)) => {
             NotUnderstood::Unreachable
         }
+        AskError::Transport(Trouble::OtherCertificate) => NotUnderstood::OtherCertificate,
         other => NotUnderstood::NotUsable(other.to_string()),
     }
 }

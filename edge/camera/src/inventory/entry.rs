@@ -24,7 +24,12 @@ pub(super) struct Entry {
     pub(super) seen_at: Instant,
     pub(super) state: FoundState,
     text: String,
-    pub(super) credential: String,
+    /// What opened it last.
+    credential: String,
+    /// What is to be tried instead, for somebody entered it or the registry has it.
+    offered: String,
+    /// What it is being asked with.
+    asked_with: String,
     /// Its video sources, once it told them.
     pub(super) understood: Vec<FoundCamera>,
     /// How many more there are than there was room for.
@@ -53,6 +58,14 @@ pub(super) const USUAL_PATH: &str = "/onvif/device_service";
 /// Of one device: a probe and its answers name a few.
 const PLACES: usize = 4;
 
+/// How the key of a device begins that has no name but its address.
+const ADDRESS: &str = "at ";
+
+/// Whether a device is known by nothing but its address.
+pub(super) fn is_address(key: &str) -> bool {
+    key.starts_with(ADDRESS)
+}
+
 /// What is at one place is one device.
 pub(super) fn place(url: &Url) -> String {
     // Virtual cameras share one address, and their paths differ.
@@ -74,7 +87,7 @@ impl Entry {
             key: if named {
                 sighting.endpoint.clone()
             } else {
-                format!("at {}", at.trim_end_matches(USUAL_PATH))
+                format!("{ADDRESS}{}", at.trim_end_matches(USUAL_PATH))
             },
             endpoint: sighting.endpoint.clone(),
             places,
@@ -88,6 +101,8 @@ impl Entry {
             state: FoundState::Asking,
             text: String::new(),
             credential: String::new(),
+            offered: String::new(),
+            asked_with: String::new(),
             understood: Vec::new(),
             cut: 0,
             asking: false,
@@ -113,7 +128,35 @@ impl Entry {
     pub(super) fn begin(&mut self) -> Ask {
         self.asking = true;
         self.ask_at = None;
-        Ask { places: self.places.clone(), before: self.before.clone(), credential: self.credential.clone() }
+        let with = if self.offered.is_empty() { &self.credential } else { &self.offered };
+        self.asked_with.clone_from(with);
+        let (places, before) = (self.places.clone(), self.before.clone());
+        Ask { places, before, credential: self.asked_with.clone() }
+    }
+
+    /// Try this the next time, and soon where it is not understood.
+    pub(super) fn offer(&mut self, now: Instant, credential: &str) {
+        credential.clone_into(&mut self.offered);
+        if self.state != FoundState::Understood {
+            self.ask_by(now);
+        }
+    }
+
+    /// A person opened it with this: whoever it is now, it is meant.
+    pub(super) fn opened(&mut self, credential: String) {
+        self.credential = credential;
+        self.offered.clear();
+        self.understood.clear();
+    }
+
+    /// It was asked, and what it was asked with opens it.
+    pub(super) fn proved(&mut self) {
+        if !self.asked_with.is_empty() {
+            self.credential.clone_from(&self.asked_with);
+        }
+        if self.offered == self.asked_with {
+            self.offered.clear();
+        }
     }
 
     /// Whether it is news to people.
@@ -184,6 +227,7 @@ impl Entry {
             NotUnderstood::NeedsCredentials => (FoundState::NeedsCredentials, CLOSED_FOR),
             NotUnderstood::Refused => (FoundState::Refused, CLOSED_FOR),
             NotUnderstood::NotUsable(_) => (FoundState::NotUsable, CLOSED_FOR),
+            NotUnderstood::OtherCertificate => (FoundState::Changed, CLOSED_FOR),
             NotUnderstood::Busy => (self.state, RETRY[1]),
             NotUnderstood::Unreachable => {
                 let again = RETRY[self.failures.min(RETRY.len() - 1)];
@@ -211,6 +255,11 @@ impl Entry {
         differs(&before.serial, &now.serial)
     }
 
+    /// Whether it is held back because of its certificate.
+    pub(super) fn has_other_certificate(&self) -> bool {
+        self.state == FoundState::Changed && self.text == NotUnderstood::OtherCertificate.to_string()
+    }
+
     /// Whether it is the same device as another entry, by what it told.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         let (Some(one), Some(two)) = (self.understood.first(), other.understood.first()) else {
@@ -225,14 +274,10 @@ impl Entry {
         made && gone && one.serial.len() >= SERIAL && one.serial == two.serial
     }
 
-    /// A person opened it: whoever it is now, it is meant.
-    pub(super) fn forget_identity(&mut self) {
-        self.understood.clear();
-    }
-
     /// Whether that is news.
     pub(super) fn changed(&mut self, now: Instant) -> bool {
         self.credential.clear();
+        self.offered.clear();
         self.ask_by(now + CLOSED_FOR);
         self.turn(FoundState::Changed, "another device answers at its address")
     }
@@ -276,6 +321,9 @@ impl Entry {
             other.asking = self.asking;
             if other.credential.is_empty() {
                 other.credential.clone_from(&self.credential);
+            }
+            if other.offered.is_empty() {
+                other.offered.clone_from(&self.offered);
             }
             *self = other;
         }

@@ -286,6 +286,75 @@ fn an_address_that_somebody_named_becomes_the_device_that_answers_there() {
     assert_eq!(site.inventory.known("at 10.0.0.5:80").map(|(id, _)| id), Some(1));
 }
 
+fn registered(key: &str, host: &str, credential: &str, fresh: bool) -> Input {
+    let (key, credential) = (key.to_owned(), credential.to_owned());
+    Input::Registered(vec![Registered { key, place: url(host), credential, fresh }])
+}
+
+fn asked_with(outputs: &[Output]) -> Vec<&str> {
+    let asked = outputs.iter().filter_map(|output| match output {
+        Output::Ask { credential, .. } => Some(credential.as_str()),
+        Output::Forget { .. } => None,
+    });
+    asked.collect()
+}
+
+#[test]
+fn a_device_of_the_registry_is_asked_with_what_the_registry_has_for_it() {
+    let mut site = Site::new();
+    site.step(registered("urn:1", "10.0.0.5", "cred", true));
+    assert_eq!(asked_with(&site.sight("urn:1", "10.0.0.77")), ["cred"], "wherever it is now");
+    assert_eq!(site.only().credential, "", "it is not known yet whether that opens it");
+    site.understand(1, "10.0.0.77", "02:00");
+    assert_eq!((site.only().state, site.only().credential.as_str()), (FoundState::Understood, "cred"));
+    assert_eq!(
+        asked_with(&site.sight("urn:2", "10.0.0.5")),
+        [""],
+        "another one at its old address is another one"
+    );
+    // Known again, nothing changes; entered again, it is tried at once where it is not understood.
+    assert!(site.step(registered("urn:1", "10.0.0.5", "cred", false)).is_empty());
+    site.fail(2, NotUnderstood::NeedsCredentials);
+    assert!(site.step(registered("urn:2", "10.0.0.5", "late", false)).is_empty());
+    assert_eq!(asked_with(&site.step(registered("urn:2", "10.0.0.5", "late", true))), ["late"]);
+    site.fail(2, NotUnderstood::Refused);
+    assert_eq!(asked_with(&site.step(registered("urn:2", "10.0.0.5", "later", true))), ["later"]);
+}
+
+#[test]
+fn a_device_that_has_no_name_but_its_address_is_the_registrys_by_its_address() {
+    let mut site = Site::new();
+    site.step(registered("at 10.0.0.5:80", "10.0.0.5", "cred", true));
+    assert_eq!(asked_with(&site.sight("urn:1", "10.0.0.5")), ["cred"]);
+    assert_eq!(asked_with(&site.sight("urn:2", "10.0.0.6")), [""]);
+}
+
+#[test]
+fn what_a_person_tried_last_goes_before_what_the_registry_has() {
+    let mut site = Site::new();
+    site.step(registered("urn:1", "10.0.0.5", "cred", true));
+    site.sight("urn:1", "10.0.0.5");
+    site.fail(1, NotUnderstood::Refused);
+    let cameras = vec![camera(0, "02:00")];
+    site.step(Input::Opened { id: 1, credential: "new".to_owned(), place: url("10.0.0.5"), cameras });
+    assert_eq!(asked_with(&site.pass(7 * 3_600)), ["new"]);
+    site.understand(1, "10.0.0.5", "02:99");
+    assert_eq!(site.only().state, FoundState::Changed);
+    assert_eq!(asked_with(&site.pass(2 * 3_600)), [""], "another device is shown nothing");
+}
+
+#[test]
+fn a_device_with_another_certificate_is_told_from_one_that_is_strange() {
+    let mut site = Site::new();
+    site.sight("urn:1", "10.0.0.5");
+    site.fail(1, NotUnderstood::NotUsable("it says no".to_owned()));
+    assert!(!site.inventory.has_other_certificate(1));
+    site.pass(2 * 3_600);
+    site.fail(1, NotUnderstood::OtherCertificate);
+    assert!(site.inventory.has_other_certificate(1) && site.only().state == FoundState::Changed);
+    assert!(site.only().text.contains("enter its password again"), "{}", site.only().text);
+}
+
 #[test]
 fn a_flood_of_devices_is_bounded_counted_and_makes_room_only_in_place_of_the_silent() {
     let mut site = Site::new();

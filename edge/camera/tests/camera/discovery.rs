@@ -7,13 +7,16 @@ use sluice_camsim::{
 };
 use sluice_edge_camera::{
     Networks,
-    discovery::{Discovery, DiscoveryConfig, Offered},
+    discovery::{Discovery, DiscoveryConfig, Offered, Registered},
 };
 use sluice_runtime::{Clock, TaskScope};
 use sluice_telemetry::Metrics;
 use sluice_wire::control::{Found, FoundCamera, FoundState, How};
 
-use crate::support::{account, camsim, config, connector_in};
+use crate::{
+    hostile::encrypted_camera,
+    support::{account, camsim, config, connector_in},
+};
 
 const PATIENCE: Duration = Duration::from_secs(40);
 
@@ -183,6 +186,87 @@ async fn a_range_is_searched_address_by_address_and_a_named_address_is_asked() {
         let owned = |texts: Vec<&str>| texts.into_iter().map(str::to_owned).collect::<Vec<String>>();
         assert!(named.discovery.search(owned(ranges), owned(addresses)).await.is_err());
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recorder_is_found_once_and_each_of_its_channels_is_a_camera() {
+    let camsim = camsim(CamsimConfig { channels: 4, ..network([127, 96, 0, 0], 4) }).await;
+    let search = Search::on_loopback("Hall of 96");
+    let closed = search.until("one device asks", all_are(FoundState::NeedsCredentials, 1)).await;
+    let key = closed[0].key.clone();
+    assert_eq!(key, only(&camsim).endpoint());
+    search.discovery.try_credentials(vec![key.clone()], vec![offered("a", "camera")]).await;
+    let found = search.until("four cameras are understood", all_are(FoundState::Understood, 4)).await;
+    for (place, camera) in found.iter().enumerate() {
+        assert_eq!((camera.key.as_str(), camera.channel as usize), (key.as_str(), place));
+        assert_eq!((&camera.xaddr, &camera.hardware_address), (&found[0].xaddr, &found[0].hardware_address));
+        assert_eq!(camera.tiers[0].url, camsim.camera(place + 1).url(sluice_camsim::Tier::Sub));
+        assert_eq!(camera.name, format!("Hall of 96 recorder 1 / {}", place + 1));
+    }
+    // Named by its address, and after it was away, it is the same four.
+    let named = vec![only(&camsim).onvif_url().unwrap()];
+    search.discovery.search(Vec::new(), named).await.unwrap();
+    only(&camsim).fault(Fault::Offline);
+    search.until("it is away", all_are(FoundState::Silent, 4)).await;
+    only(&camsim).fault(Fault::Restore);
+    let again = search.until("it is back", all_are(FoundState::Understood, 4)).await;
+    assert!(again.iter().all(|camera| camera.key == key));
+    assert_eq!(camsim.cameras().map(|camera| camera.counts().auth_failures).sum::<u64>(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_camera_of_the_registry_is_understood_after_a_restart_without_anybody() {
+    let camsim = camsim(network([127, 97, 0, 0], 2)).await;
+    let registered = |number: usize, password: &str, entered: u64| Registered {
+        key: camsim.camera(number).endpoint(),
+        xaddr: camsim.camera(number).onvif_url().unwrap().parse().unwrap(),
+        credential: format!("of camera {number}"),
+        credentials: account(password).unwrap(),
+        entered,
+    };
+    let search = Search::on_loopback("Hall of 97");
+    search.until("nobody knows them", all_are(FoundState::NeedsCredentials, 2)).await;
+    search.discovery.know(vec![registered(1, "camera", 0), registered(2, "old", 0)]).await;
+    let stands = |first: FoundState, second: FoundState| {
+        move |cameras: &[FoundCamera]| {
+            let of = |number: usize| {
+                let end = format!(" {number}");
+                cameras.iter().find(|camera| camera.name.ends_with(&end)).map(|camera| camera.state)
+            };
+            (of(1), of(2)) == (Some(first), Some(second))
+        }
+    };
+    let told = search.until("one opens", stands(FoundState::Understood, FoundState::Refused)).await;
+    assert!(told.iter().any(|camera| camera.credential == "of camera 1"), "{told:?}");
+    for entered in 1..5 {
+        search.discovery.know(vec![registered(1, "camera", 0), registered(2, "old", entered)]).await;
+    }
+    let counts = |number: usize| camsim.camera(number).counts().auth_failures;
+    search.discovery.know(vec![registered(1, "camera", 0), registered(2, "camera", 5)]).await;
+    search.until("so does the other", stands(FoundState::Understood, FoundState::Understood)).await;
+    assert!(counts(1) == 0 && counts(2) <= 2, "{} and {}", counts(1), counts(2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_found_camera_with_another_certificate_is_taken_when_a_password_is_tried_at_it() {
+    let camsim = camsim(config()).await;
+    let (before, renewed) = (encrypted_camera(&only(&camsim)), encrypted_camera(&only(&camsim)));
+    let search = Search::with("", DiscoveryConfig { enabled: false, ..DiscoveryConfig::default() });
+    let stands = async |place: &url::Url, state: FoundState| {
+        let there = |cameras: &[FoundCamera]| {
+            cameras.iter().any(|camera| camera.xaddr == place.as_str() && camera.state == state)
+        };
+        let all = search.until("it stands so", there).await;
+        all.into_iter().find(|camera| camera.xaddr == place.as_str()).unwrap()
+    };
+    search.discovery.search(Vec::new(), vec![before.to_string()]).await.unwrap();
+    stands(&before, FoundState::NeedsCredentials).await;
+    search.discovery.search(Vec::new(), vec![renewed.to_string()]).await.unwrap();
+    let shut = stands(&renewed, FoundState::Changed).await;
+    assert!(shut.text.contains("enter its password again"), "{}", shut.text);
+    let tried = search.discovery.try_credentials(vec![shut.key], vec![offered("a", "camera")]).await;
+    assert_eq!((tried[0].credential.as_str(), tried[0].text.as_str()), ("a", ""));
+    stands(&renewed, FoundState::Understood).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

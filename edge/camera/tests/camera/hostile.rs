@@ -12,10 +12,11 @@ use std::{
 };
 
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use sluice_camsim::Camera;
 use sluice_edge_camera::{AskError, Connector, Trouble, transport::Hostile};
 use url::Url;
 
-use crate::support::{account, connector, connector_on};
+use crate::support::{account, connector, connector_on, xaddr};
 
 /// Answers every connection by `serve`, until the process ends.
 struct Server {
@@ -199,8 +200,8 @@ async fn a_challenge_that_comes_again_and_again_is_answered_once() {
     assert_eq!(server.connections.load(SeqCst), after, "and then nobody asks any more");
 }
 
-/// HTTPS with a certificate made for the occasion.
-fn encrypted(body: &'static str) -> Server {
+/// HTTPS with a certificate made for the occasion: whole answers to whole requests.
+fn encrypted(answer: impl Fn(&str) -> Vec<u8> + Send + Sync + 'static) -> Server {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let made = rcgen::generate_simple_self_signed(vec!["camera".to_owned()]).unwrap();
     let key = rustls::pki_types::PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
@@ -209,16 +210,33 @@ fn encrypted(body: &'static str) -> Server {
     Server::new(move |stream| {
         let Ok(connection) = ServerConnection::new(Arc::clone(&config)) else { return };
         let mut stream = StreamOwned::new(connection, stream);
-        request(&mut stream);
-        let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
-        let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body.as_bytes()));
+        let asked = request(&mut stream);
+        let _ = stream.write_all(&answer(&asked));
         let _ = stream.flush();
     })
 }
 
+/// Where a virtual camera answers behind HTTPS; each time with another certificate.
+pub(crate) fn encrypted_camera(camera: &Camera) -> Url {
+    let plain = xaddr(camera);
+    let addr = plain.socket_addrs(|| None).unwrap()[0];
+    let server = encrypted(move |asked| {
+        let mut camera = TcpStream::connect(addr).unwrap();
+        let asked = asked.replacen("\r\n\r\n", "\r\nconnection: close\r\n\r\n", 1);
+        let mut answer = Vec::new();
+        let _ = camera.write_all(asked.as_bytes()).and_then(|()| camera.read_to_end(&mut answer).map(drop));
+        answer
+    });
+    format!("https://{}{}", server.addr, plain.path()).parse().unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_first_certificate_of_a_camera_is_believed_and_no_other_until_somebody_says_so() {
-    let (first, second) = (encrypted(TIME), encrypted(TIME));
+    let time = |_: &str| {
+        let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", TIME.len());
+        [head.as_bytes(), TIME.as_bytes()].concat()
+    };
+    let (first, second) = (encrypted(time), encrypted(time));
     let connector = connector();
     let open = |server: &Server| {
         let xaddr: Url = format!("https://{}/onvif/device_service", server.addr).parse().unwrap();
@@ -228,7 +246,7 @@ async fn the_first_certificate_of_a_camera_is_believed_and_no_other_until_somebo
     assert_eq!(open(&first).clock_offset().await, Ok(None));
     let refused = open(&second).clock_offset().await;
     assert_eq!(refused, Err(AskError::Transport(Trouble::OtherCertificate)));
-    connector.pins().forget("127.0.0.1");
+    connector.trust_anew(&first.xaddr());
     assert_eq!(open(&second).clock_offset().await, Ok(None));
     assert_eq!(open(&first).clock_offset().await, Err(AskError::Transport(Trouble::OtherCertificate)));
 }

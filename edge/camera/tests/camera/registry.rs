@@ -12,8 +12,12 @@ use sluice_wire::control::{
     FailureCode, Outcome, PtzCommand, Transport, Warm,
 };
 use tokio::{sync::mpsc, time::timeout};
+use url::Url;
 
-use crate::support::{camsim, config, connector, eventually, odd, xaddr};
+use crate::{
+    hostile::encrypted_camera,
+    support::{camsim, config, connector, eventually, odd, xaddr},
+};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -276,5 +280,84 @@ async fn a_device_that_moved_is_asked_and_pulled_where_it_is() {
     // Another device at the address is not taken for the camera.
     site.cameras.moved(&is.mac(), &xaddr(&was));
     site.known(id, |known| known.facts.trouble.contains("another device")).await;
+    site.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_channels_of_a_recorder_are_asked_by_one_and_each_moves_shows_and_notices_for_itself() {
+    let camsim = camsim(CamsimConfig { cameras: 3, channels: 3, ..config() }).await;
+    let (first, last) = (camsim.camera(1), camsim.camera(3));
+    let channel = |camera: &Camera, number: u32| {
+        let mut desired = desired(camera, "camera");
+        desired.onvif.as_mut().unwrap().channel = number;
+        for tier in &mut desired.tiers {
+            tier.profile = format!("profile_{}_{}", number + 1, tier.tier);
+        }
+        desired
+    };
+    let (one, three) = (channel(&first, 0), channel(&last, 2));
+    let mut site = Site::new();
+    site.cameras.apply(&[one.clone(), three.clone()]);
+    for id in [one.camera_id, three.camera_id] {
+        let known = site.understood(id).await;
+        assert_eq!((known.facts.model.as_str(), known.facts.trouble.as_str()), ("Virtual recorder", ""));
+        assert!(known.facts.can.ptz && known.facts.can.events && known.encoders.len() == 2);
+    }
+    let right = PtzCommand::Absolute { pan: 0.1, tilt: 0.0, zoom: 0.0 };
+    let turn = Action::Ptz { camera: three.camera_id, command: right };
+    assert_eq!(site.cameras.act(&turn).await, Outcome::Done);
+    eventually("the third turns", || async { last.status().ptz.pan > 0.05 }).await;
+    assert_eq!(first.status().ptz.pan, 0.0, "and the first does not");
+    let poster = Action::Poster { camera: three.camera_id, tier: None };
+    assert!(matches!(site.cameras.act(&poster).await, Outcome::Poster(_)));
+    assert!(site.cameras.request_key_frame(three.camera_id, Tier::Main));
+    eventually("the third is asked", || async { last.counts().sync_points == 1 }).await;
+    assert_eq!(first.counts().sync_points, 0);
+    // One event names the video source, the other its configuration.
+    last.notice(Noticed::Motion(true));
+    last.notice(Noticed::Tamper(true));
+    for kind in [CameraEventKind::Motion, CameraEventKind::Tamper] {
+        let event = site.event().await;
+        assert_eq!((event.camera_id, event.kind), (three.camera_id, kind));
+    }
+    site.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_cameras_of_the_registry_are_known_with_what_opens_them_and_how_often_that_was_entered() {
+    let (_camsim, camera, site, desired) = one().await;
+    let known = || site.cameras.registered().pop().unwrap();
+    let before = known();
+    assert_eq!((&before.key, &before.xaddr), (&camera.mac(), &xaddr(&camera)));
+    assert_eq!((before.credential.as_str(), before.entered), (&*desired.camera_id.to_string(), 0));
+    site.cameras.apply(std::slice::from_ref(&desired));
+    assert_eq!(known(), before);
+    let sealed_as = "crd_1".to_owned();
+    site.cameras.apply(&[DesiredCamera { sealed_as, ..desired }]);
+    assert_eq!((known().credential.as_str(), known().entered), ("crd_1", 1));
+    site.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_camera_with_another_certificate_says_so_and_is_taken_when_its_password_is_entered_again() {
+    let camsim = camsim(config()).await;
+    let (camera, site) = (camsim.camera(1), Site::new());
+    let desired = desired(&camera, "camera");
+    let at = |place: &Url, desired: &DesiredCamera| {
+        let onvif = desired.onvif.clone().map(|onvif| DesiredOnvif { xaddr: place.to_string(), ..onvif });
+        DesiredCamera { onvif, ..desired.clone() }
+    };
+    let (before, renewed) = (encrypted_camera(&camera), encrypted_camera(&camera));
+    let id = desired.camera_id;
+    site.cameras.apply(&[at(&before, &desired)]);
+    site.understood(id).await;
+    site.cameras.apply(&[at(&renewed, &desired)]);
+    let told = site.known(id, |known| !known.facts.trouble.is_empty()).await.facts.trouble;
+    assert!(told.contains("certificate") && told.contains("enter its password again"), "{told}");
+    // The same password, sealed anew: nothing else says that a person was there.
+    let sealed_as = "crd_1".to_owned();
+    site.cameras.apply(&[DesiredCamera { sealed_as, ..at(&renewed, &desired) }]);
+    site.known(id, |known| known.facts.trouble.is_empty()).await;
+    assert_eq!(camera.counts().auth_failures, 0);
     site.close().await;
 }
