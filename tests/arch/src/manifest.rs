@@ -19,7 +19,7 @@ pub struct Manifest {
     pub lints: bool,
 }
 
-/// Every room's manifest.
+/// Every room's manifest. A program with a workspace of its own, such as the peer of a test, is no room.
 ///
 /// # Panics
 /// When one is no TOML.
@@ -28,7 +28,7 @@ pub fn manifests(tree: &Tree) -> Vec<Manifest> {
     let rooms = tree.files.iter().filter_map(|file| {
         let room = file.path.strip_suffix("/Cargo.toml")?;
         let table: toml::Table = file.text.parse().unwrap_or_else(|error| panic!("{}: {error}", file.path));
-        Some(Manifest::read(room, &table))
+        (!table.contains_key("workspace")).then(|| Manifest::read(room, &table))
     });
     rooms.collect()
 }

@@ -60,7 +60,9 @@ fn each_dependency_has_one_version_and_each_room_the_same_lints() {
 #[test]
 fn lock_files_name_public_registries_only() {
     let npm: Vec<_> = tree().files.iter().filter(|file| file.path.ends_with("package-lock.json")).collect();
-    hold(&sluice_arch::registries(text("Cargo.lock"), &npm));
+    let cargo: Vec<_> = tree().files.iter().filter(|file| file.path.ends_with("Cargo.lock")).collect();
+    assert!(cargo.iter().any(|file| file.path == "Cargo.lock"));
+    cargo.iter().for_each(|file| hold(&sluice_arch::registries(&file.text, &npm)));
 }
 
 #[test]

@@ -4,5 +4,6 @@
 mod discovery;
 mod hostile;
 mod onvif;
+mod peer;
 mod registry;
 mod support;
