@@ -283,6 +283,24 @@ async fn asker_good(state: &ApiState, tenant: TenantId, credential: &str) -> boo
     }
 }
 
+/// Whether who once asked for something may still do this.
+pub(crate) async fn may_still(
+    state: &ApiState,
+    tenant: TenantId,
+    credential: &str,
+    right: Right,
+) -> Result<bool, Problem> {
+    if let Ok(id) = credential.parse::<TokenId>() {
+        let good = token_good(state, tenant, id).await;
+        let token = state.store.api_token(tenant, id).await?;
+        let program = token.map(|token| Principal::Program { token: Box::new(token) });
+        return Ok(good && program.is_some_and(|program| program.may(right)));
+    }
+    let Ok(id) = credential.parse::<UserId>() else { return Ok(false) };
+    let user = state.store.user(tenant, id).await?;
+    Ok(user.is_some_and(|user| !user.disabled && role_may(user.role, right)))
+}
+
 async fn login_good(state: &ApiState, hash: [u8; 32]) -> bool {
     matches!(state.store.console_session(hash).await, Ok(Some(_)))
 }

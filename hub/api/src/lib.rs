@@ -7,6 +7,7 @@
 //! | `cors`, `idempotency` | what goes around every route |
 //! | `events` | Server-Sent Events of one hub, replayed by id |
 //! | `order`, `posters` | what devices are asked to do once, and the pictures they send, kept for minutes |
+//! | `steer` | moves that viewers ask for over their connection, carried out as those of the route |
 //! | `standing` | how cameras and devices stand, put together from registry, edge and node |
 //! | `routes` | one file per noun: contract, right, effect, answer |
 //!
@@ -28,6 +29,7 @@ mod router;
 mod routes;
 mod standing;
 mod state;
+mod steer;
 mod validate;
 mod warm;
 
@@ -36,3 +38,4 @@ pub use base::OverTls;
 pub use problem::{FieldFault, Problem};
 pub use router::{openapi, router};
 pub use state::ApiState;
+pub use steer::steer;

@@ -8,6 +8,7 @@ use serde::Serialize;
 use sluice_fault::{Class, Classed, chain};
 use sluice_hub_store::StoreError;
 use sluice_hub_streams::{Language, Refusal, RefusalCode, StreamsError};
+use sluice_wire::player::{Fault, Refusal as Unmoved};
 use utoipa::ToSchema;
 
 /// An error as `application/problem+json` (RFC 9457).
@@ -43,6 +44,22 @@ pub struct FieldFault {
     pub code: &'static str,
     /// What is wrong with it.
     pub text: String,
+}
+
+impl From<Fault> for FieldFault {
+    fn from(Fault { field, code, text }: Fault) -> Self {
+        Self { field, code, text }
+    }
+}
+
+/// The same on the way to a player, by its connection.
+impl From<Problem> for Unmoved {
+    fn from(problem: Problem) -> Self {
+        let Problem { code, title, status, detail, errors, .. } = problem;
+        let fault = |FieldFault { field, code, text }| Fault { field, code, text };
+        let errors = errors.into_iter().map(fault).collect();
+        Self { code: code.to_owned(), title: title.to_owned(), status, detail, errors }
+    }
 }
 
 /// One thing that would help.

@@ -21,10 +21,13 @@ mod prepare;
 mod pump;
 mod reorder;
 mod sessions;
+mod steer;
+mod steering;
 mod task;
 mod tiers;
 mod viewers;
 
+pub use steer::SteerPort;
 pub use task::{Ports, spawn};
 
 /// Public keys that sign playback tokens: `(kid, Ed25519 key)`.
@@ -48,6 +51,8 @@ pub struct Admission {
     pub feed: FeedKey,
     /// The token's `jti`: it opens once.
     pub token_id: String,
+    /// Whether its viewer may move the camera.
+    pub ptz: bool,
 }
 
 /// A session with its place in the engine.

@@ -6,6 +6,7 @@ mod node {
     mod hls;
     mod pull;
     mod relay;
+    mod steer;
     mod support;
     mod tiers;
 }

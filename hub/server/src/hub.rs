@@ -90,6 +90,8 @@ impl Hub {
 
         // The front last: who gets an answer gets a whole hub.
         let state = ApiState::with_key(store, fleet, streams, (clock, &scope), api_key);
+        let (steers, steered) = node.steering;
+        sluice_hub_api::steer(&scope, state.clone(), steers, steered);
         let api = sluice_hub_api::router(state);
         let console = Router::new().fallback(assets::serve).with_state(origins);
         let app = node.front.merge(api).fallback_service(console);

@@ -9,7 +9,7 @@ use sluice_hub_link::MediaLink;
 use sluice_hub_node::{
     front::{self, Front, Origins},
     pull::{NodePull, PullPorts},
-    relay::{self, Ports, Relay},
+    relay::{self, Ports, Relay, SteerPort},
     tunnel::{self, Supply},
 };
 use sluice_hub_streams::NodePort;
@@ -19,7 +19,7 @@ use sluice_runtime::{Clock, TaskScope};
 use sluice_telemetry::Metrics;
 use sluice_trust::seal::Keypair;
 use sluice_webrtc::{Engine, EngineConfig, EngineMetrics};
-use sluice_wire::node::{FromNode, ToNode};
+use sluice_wire::node::{FromNode, Steer, Steered, ToNode};
 use tokio::sync::{mpsc, watch};
 
 use crate::config::Webrtc;
@@ -31,6 +31,8 @@ pub(crate) struct Node {
     pub(crate) port: NodePort,
     /// How the cameras stand that it pulls itself.
     pub(crate) pull_reports: mpsc::Receiver<FromNode>,
+    /// What its viewers ask of their cameras' heads, and the way back.
+    pub(crate) steering: (mpsc::Receiver<Steer>, mpsc::Sender<Steered>),
 }
 
 /// What a node is made of.
@@ -63,6 +65,8 @@ impl Node {
         let (to, orders) = mpsc::channel(ORDERS);
         let (reports, from) = mpsc::channel(ORDERS);
         let (of_pulls, pull_reports) = mpsc::channel(PULL_REPORTS);
+        let (ask, steers) = mpsc::channel(STEERS);
+        let (answer, steered) = mpsc::channel(STEERS);
         let config = PullsConfig { ring_bytes: RING_BYTES, seal_key };
         let pull = NodePull::spawn(scope, clock, config, PullPorts { wanted, reports: of_pulls }, metrics);
         let supply = Supply { links, pull: Some(pull) };
@@ -76,10 +80,12 @@ impl Node {
             keys,
             engine: engine.clone(),
             engine_events,
+            steering: SteerPort { steers: ask, steered },
         };
         let relay = relay::spawn(scope, clock, ports, metrics);
         let front = Front { relay: relay.clone(), engine, keys: known_keys, origins, node: id, clock };
-        Ok(Self { relay, front: front::router(front), port: NodePort { to, from }, pull_reports })
+        let (port, steering) = (NodePort { to, from }, (steers, answer));
+        Ok(Self { relay, front: front::router(front), port, pull_reports, steering })
     }
 }
 
@@ -137,5 +143,7 @@ fn keep_told<T: Clone + Send + Sync + 'static>(
 const ORDERS: usize = 1_024;
 /// Whole reports that wait for the fleet; the puller waits with them and sends the newest.
 const PULL_REPORTS: usize = 4;
+/// Moves that wait for control, or answers that wait for the node; what finds no room is refused as busy.
+const STEERS: usize = 256;
 /// The most one stream's cached group of pictures may take, as at an edge.
 const RING_BYTES: usize = 4 << 20;

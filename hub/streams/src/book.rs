@@ -163,6 +163,8 @@ pub struct SessionView {
     pub label: String,
     /// Whom a backend asked for.
     pub on_behalf_of: Option<String>,
+    /// Whether its viewer may move the camera over its connection.
+    pub ptz: bool,
     /// When it was granted.
     pub granted_at: UnixMillis,
     /// Where it stands.
@@ -431,6 +433,11 @@ impl Book {
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let firsts = [self.due.first(), self.looks.first()];
         firsts.into_iter().flatten().map(|&(due, _)| due).min()
+    }
+
+    /// A session that lives, or ended a moment ago.
+    pub(crate) fn view(&self, id: SessionId) -> Option<&SessionView> {
+        self.entries.get(&id).map(|entry| &entry.view)
     }
 
     /// The next thing to do.

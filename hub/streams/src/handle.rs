@@ -224,6 +224,11 @@ impl Streams {
         self.ask(|reply| Command::List(reach.clone(), reply)).await
     }
 
+    /// A session, of whomever, that lives or ended within the last two minutes.
+    pub async fn session(&self, id: SessionId) -> Result<Option<SessionView>, StreamsError> {
+        self.ask(|reply| Command::View(id, reply)).await
+    }
+
     /// How the feeds of these cameras stand; idle ones are absent.
     pub async fn feeds(
         &self,
@@ -272,6 +277,7 @@ impl Streams {
             tenant: view.tenant,
             node: view.node,
             protocol: protocol.as_str().to_owned(),
+            ptz: view.ptz,
             iat,
             exp: expires_at.0.div_euclid(1_000),
             jti: hex::encode(random_bytes::<16>()),

@@ -29,6 +29,8 @@ pub struct PlayRequest {
     pub viewer: Viewer,
     /// Whom a backend asks for: an opaque name that the audit keeps.
     pub on_behalf_of: Option<String>,
+    /// Whether the viewer may move the cameras over the connection that shows them.
+    pub ptz: bool,
     /// The web origin it is shown in.
     pub origin: Option<String>,
     /// `scheme://host[:port]` that the viewer reaches the node's front at.

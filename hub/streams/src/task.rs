@@ -64,6 +64,7 @@ pub(crate) enum Command {
     End(Reach, Vec<SessionId>, Ending, oneshot::Sender<Vec<Touched<()>>>),
     EndAll(Class, Ending),
     List(Reach, oneshot::Sender<Vec<SessionView>>),
+    View(SessionId, oneshot::Sender<Option<SessionView>>),
     Feeds(Vec<CameraId>, oneshot::Sender<HashMap<(CameraId, Tier), FeedView>>),
 }
 
@@ -304,6 +305,7 @@ impl Task {
                 book.end_all(at, why, |view| view.tenant == tenant);
             }
             Command::List(reach, reply) => drop(reply.send(book.list(&reach))),
+            Command::View(id, reply) => drop(reply.send(book.view(id).cloned())),
             Command::Feeds(cameras, reply) => {
                 let asked = cameras.iter().flat_map(|camera| Tier::ALL.map(|tier| (*camera, tier)));
                 let known =
@@ -435,6 +437,7 @@ impl Task {
             user: caller.user,
             label: request.on_behalf_of.clone().unwrap_or_else(|| caller.label.clone()),
             on_behalf_of: request.on_behalf_of.clone(),
+            ptz: request.ptz,
             granted_at: UnixMillis(self.clock.unix_millis()),
             phase: Phase::Granted,
             hints: Hints::default(),

@@ -37,6 +37,9 @@ pub struct Claims {
     /// `webrtc`, `ll-hls` or `hls`.
     #[serde(rename = "pro")]
     pub protocol: String,
+    /// Whether its viewer may move the camera.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ptz: bool,
     /// Made at.
     pub iat: i64,
     /// Opens nothing from this second on.

@@ -6,6 +6,7 @@
 //! | [`media`] | the control stream of `sluice/1`, edge and node: subscriptions, gaps, epochs, clocks |
 //! | [`roq`] | the media streams of `sluice/1`: RTP over QUIC framing with verbatim RTP |
 //! | [`node`] | values between control and a node; in one process they cross bounded channels |
+//! | [`player`] | text between a player and its node over the data channel `sluice-control` |
 //! | [`frame`] | length-prefixed messages, taken apart at any split point |
 //!
 //! Invariants: fields are only ever added, kinds that are not known are skipped ([`Decoded::Unknown`]), hostile
@@ -18,6 +19,7 @@ mod error;
 pub mod frame;
 pub mod media;
 pub mod node;
+pub mod player;
 pub mod roq;
 pub mod varint;
 mod words;

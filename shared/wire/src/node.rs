@@ -5,7 +5,8 @@ use std::time::Duration;
 use sluice_ids::{CameraId, DeviceId, SessionId, Tier, UnixMillis};
 
 use crate::{
-    control::{CameraReport, DesiredCamera},
+    control::{CameraReport, DesiredCamera, PtzCommand},
+    player::Refusal,
     words::words,
 };
 
@@ -131,6 +132,26 @@ pub enum FromNode {
         /// Feeds.
         feeds: u32,
     },
+}
+
+/// What a node asks of control: to let a session's camera move.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Steer {
+    /// Names it at this node.
+    pub number: u64,
+    /// For whom. One that is over may still stop its camera.
+    pub session: SessionId,
+    /// How.
+    pub command: PtzCommand,
+}
+
+/// What became of a [`Steer`], told once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Steered {
+    /// Its number.
+    pub number: u64,
+    /// Why it was not done, if it was not.
+    pub refused: Option<Refusal>,
 }
 
 words! {

@@ -57,6 +57,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "control_to_edge", run: wire::control_to_edge, seeds: wire::to_edge },
     Target { name: "media_from_edge", run: wire::media_from_edge, seeds: wire::from_edge },
     Target { name: "media_from_node", run: wire::media_from_node, seeds: wire::from_node },
+    Target { name: "player_text", run: wire::player_text, seeds: wire::player_texts },
     Target { name: "playback_token", run: trust::playback_token, seeds: trust::tokens },
     Target { name: "sealed_secret", run: trust::sealed_secret, seeds: trust::sealed },
     Target { name: "onvif_answer", run: camera::onvif_answer, seeds: camera::answers },

@@ -71,6 +71,7 @@ fn claims() -> Claims {
         tenant: "ten_0198c0de00007000800000000000002a".parse().expect("a tenant id"),
         node: node(),
         protocol: "webrtc".into(),
+        ptz: false,
         iat: NOW_S,
         exp: NOW_S + 60,
         jti: "1".into(),

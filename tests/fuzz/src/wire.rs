@@ -7,7 +7,7 @@ use sluice_wire::{
     control::{self, ToEdge, ToHub},
     frame,
     media::{self, FromEdge, FromNode},
-    roq,
+    player, roq,
 };
 
 /// The first byte tells how large the pieces are that the rest comes in.
@@ -58,6 +58,35 @@ pub(crate) fn media_from_node(bytes: &[u8]) {
     stable(bytes, FromNode::decode, FromNode::encode);
 }
 
+/// Whatever a player says: a move within its bounds, or an answer that says why not.
+pub(crate) fn player_text(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    match player::read(&text) {
+        Ok(player::Asked { command, .. }) => {
+            assert!(text.len() <= player::LONGEST);
+            let parts = match &command {
+                control::PtzCommand::Continuous { pan, tilt, zoom, for_ms } => {
+                    assert!((1..=5_000).contains(for_ms));
+                    [*pan, *tilt, *zoom]
+                }
+                control::PtzCommand::Relative { pan, tilt, zoom }
+                | control::PtzCommand::Absolute { pan, tilt, zoom } => [*pan, *tilt, *zoom],
+                control::PtzCommand::GoTo { preset } => {
+                    assert!(player::is_preset(preset));
+                    return;
+                }
+                control::PtzCommand::Stop => return,
+                other => panic!("{other:?} is no move"),
+            };
+            assert!(parts.iter().all(|part| (-1.0..=1.0).contains(part)));
+        }
+        Err(unread) => {
+            let told = player::answer(unread.id, Some(&unread.refusal));
+            assert!(told.starts_with("{\"id\":") && !told.contains("\"ok\""));
+        }
+    }
+}
+
 /// What was understood once is said the same way ever after.
 fn stable<T>(
     bytes: &[u8],
@@ -75,6 +104,17 @@ fn shortest(unit: &roq::Unit) -> usize {
     use sluice_wire::varint::length;
     length(unit.flow.0)
         + unit.packets.iter().map(|packet| packet.len() + length(packet.len() as u64)).sum::<usize>()
+}
+
+pub(crate) fn player_texts() -> Vec<Vec<u8>> {
+    let texts = [
+        r#"{"id":7,"ptz":{"continuous":{"pan":0.5,"tilt":-1,"zoom":0,"for_ms":1000}}}"#,
+        r#"{"id":8,"ptz":{"relative":{"pan":-0.25}}}"#,
+        r#"{"id":9,"ptz":{"absolute":{"tilt":1e-3,"zoom":0.5}}}"#,
+        r#"{"id":10,"ptz":{"go_to":"Portão"}}"#,
+        r#"{"id":11,"ptz":{"stop":true}}"#,
+    ];
+    texts.map(|text| text.as_bytes().to_vec()).into()
 }
 
 pub(crate) fn framed() -> Vec<Vec<u8>> {

@@ -19,7 +19,9 @@ use crate::{
     body::LooseBody,
     page::Asked,
     problem::{FieldFault, Problem},
-    routes::play::{Outcome, PlayItem, PlayViewer, PlayWish, TileSize, granted, poster_url, viewer, wish},
+    routes::play::{
+        Outcome, PlayItem, PlayViewer, PlayWish, TileSize, granted, may_move, poster_url, viewer, wish,
+    },
     standing,
     state::ApiState,
     validate::Faults,
@@ -250,6 +252,7 @@ async fn begin(
         cameras: vec![Wanted { asked: camera.to_owned(), camera: known, wish: wished, key }],
         viewer,
         on_behalf_of: start.on_behalf_of,
+        ptz: may_move(who, None)?,
         origin: start.origin,
         base: who.base.clone(),
     };

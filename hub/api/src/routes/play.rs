@@ -23,6 +23,10 @@ pub(crate) struct Play {
     cameras: Vec<PlayCamera>,
     #[serde(default)]
     viewer: PlayViewer,
+    /// Whether the viewer may move these cameras over the connection that shows them by WebRTC (the data channel
+    /// `sluice-control`). `true` needs the right to move them. If absent: for a person who is logged in, what the role
+    /// allows; for an API token, no.
+    ptz: Option<bool>,
     /// The wall they are shown on, for policies.
     wall: Option<String>,
     /// An opaque id of the operator, for the audit.
@@ -196,6 +200,7 @@ pub(crate) async fn play(
     Body(asked): Body<Play>,
 ) -> Result<Json<PlayAnswer>, Problem> {
     who.needs(Right::Play)?;
+    let ptz = may_move(&who, asked.ptz)?;
     let (wishes, viewer) = check(&asked)?;
     let ids = asked.cameras.iter().map(|camera| camera.id.clone()).collect();
     let known = standing::playable(&state, who.tenant(), ids).await?;
@@ -209,6 +214,7 @@ pub(crate) async fn play(
         cameras: cameras.collect(),
         viewer,
         on_behalf_of: asked.on_behalf_of.clone(),
+        ptz,
         origin: asked.origin.clone(),
         base: who.base.clone(),
     };
@@ -222,6 +228,15 @@ pub(crate) async fn play(
         items: items.collect(),
         correlation_id: answer.correlation,
     }))
+}
+
+/// Whether sessions that are asked for so may move their cameras. A program asks for others, who may not all that it may.
+pub(crate) fn may_move(who: &Who, asked: Option<bool>) -> Result<bool, Problem> {
+    match asked {
+        Some(true) => who.needs(Right::Ptz).map(|_| true),
+        Some(false) => Ok(false),
+        None => Ok(who.user().is_some() && who.may(Right::Ptz)),
+    }
 }
 
 fn check(asked: &Play) -> Result<(Vec<Wish>, Viewer), Problem> {

@@ -9,16 +9,19 @@ use axum::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use sluice_ids::CameraId;
-use sluice_wire::control::{Action, Outcome, Preset, PtzCommand};
+use sluice_ids::{CameraId, TenantId};
+use sluice_wire::{
+    control::{Action, Outcome, Preset, PtzCommand},
+    player,
+};
 use utoipa::ToSchema;
 
 use crate::{
-    audit::{audit, audit_now_and_then},
+    audit::{audit, now_and_then},
     auth::{Right, Who},
     body::Body,
     order::{camera_at_device, nonsense, order},
-    problem::Problem,
+    problem::{FieldFault, Problem},
     state::ApiState,
     validate::Faults,
 };
@@ -95,14 +98,25 @@ pub(crate) async fn go(
     Body(asked): Body<Move>,
 ) -> Result<StatusCode, Problem> {
     let tenant = who.needs(Right::Ptz)?;
-    let (camera, device) = camera_at_device(&state, tenant, &id).await?;
     let command = command(asked)?;
+    move_it(&state, (tenant, who.credential()), &id, command).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Lets a camera move for somebody who may, whichever way he asks.
+pub(crate) async fn move_it(
+    state: &ApiState,
+    (tenant, actor): (TenantId, String),
+    camera: &str,
+    command: PtzCommand,
+) -> Result<(), Problem> {
+    let (camera, device) = camera_at_device(state, tenant, camera).await?;
     // One entry a minute says who moves a camera; stopping one waits for nothing.
     if command != PtzCommand::Stop {
-        audit_now_and_then(&state, &who, "camera.ptz", camera.id).await?;
+        now_and_then(state, (tenant, actor), "camera.ptz", camera.id).await?;
     }
-    match order(&state, device, Action::Ptz { camera: camera.id, command }, PTZ_WITHIN).await? {
-        Outcome::Done => Ok(StatusCode::NO_CONTENT),
+    match order(state, device, Action::Ptz { camera: camera.id, command }, PTZ_WITHIN).await? {
+        Outcome::Done => Ok(()),
         _ => Err(nonsense()),
     }
 }
@@ -188,55 +202,19 @@ async fn forgotten(
 }
 
 fn command(asked: Move) -> Result<PtzCommand, Problem> {
-    let mut faults = Faults::default();
-    let Move { continuous, relative, absolute, stop, go_to } = asked;
-    let given =
-        [continuous.is_some(), relative.is_some(), absolute.is_some(), stop.is_some(), go_to.is_some()];
-    if given.into_iter().filter(|given| *given).count() != 1 {
-        faults.add("", "invalid", "give exactly one of continuous, relative, absolute, stop, go_to");
-    }
-    let command = if let Some(Continuous { pan, tilt, zoom, for_ms }) = continuous {
-        within("continuous", [pan, tilt, zoom], &mut faults);
-        let for_ms = for_ms.unwrap_or(1_000);
-        if !(1..=MOST_MS).contains(&for_ms) {
-            faults.add("continuous.for_ms", "out-of-range", format!("1 to {MOST_MS} milliseconds"));
-        }
-        Some(PtzCommand::Continuous { pan, tilt, zoom, for_ms })
-    } else if let Some(Position { pan, tilt, zoom }) = relative {
-        within("relative", [pan, tilt, zoom], &mut faults);
-        Some(PtzCommand::Relative { pan, tilt, zoom })
-    } else if let Some(Position { pan, tilt, zoom }) = absolute {
-        within("absolute", [pan, tilt, zoom], &mut faults);
-        if zoom < 0.0 {
-            faults.add("absolute.zoom", "out-of-range", "a place's zoom is 0 to 1");
-        }
-        Some(PtzCommand::Absolute { pan, tilt, zoom })
-    } else if let Some(preset) = go_to {
-        if check_token(&preset).is_err() {
-            faults.add("go_to", "invalid", "the token of a place, as the camera lists it");
-        }
-        Some(PtzCommand::GoTo { preset })
-    } else {
-        if stop == Some(false) {
-            faults.add("stop", "invalid", "to move on, say how");
-        }
-        stop.map(|_| PtzCommand::Stop)
+    let speed = |asked: Continuous| {
+        let Continuous { pan, tilt, zoom, for_ms } = asked;
+        player::Speed { pan, tilt, zoom, for_ms }
     };
-    faults.finish()?;
-    Ok(command.unwrap_or(PtzCommand::Stop))
-}
-
-fn within(field: &str, parts: [f64; 3], faults: &mut Faults) {
-    for (name, part) in ["pan", "tilt", "zoom"].into_iter().zip(parts) {
-        if !(-1.0..=1.0).contains(&part) {
-            faults.add(format!("{field}.{name}"), "out-of-range", "-1 to 1");
-        }
-    }
+    let place = |asked: Position| player::Place { pan: asked.pan, tilt: asked.tilt, zoom: asked.zoom };
+    let Move { continuous, relative, absolute, stop, go_to } = asked;
+    let (continuous, relative, absolute) = (continuous.map(speed), relative.map(place), absolute.map(place));
+    let asked = player::Move { continuous, relative, absolute, stop, go_to };
+    asked.command().map_err(|faults| Problem::invalid(faults.into_iter().map(FieldFault::from).collect()))
 }
 
 fn check_token(token: &str) -> Result<(), Problem> {
-    let good = (1..=LONGEST_TOKEN).contains(&token.len()) && !token.chars().any(char::is_control);
-    if good { Ok(()) } else { Err(Problem::unknown("preset-unknown", "preset")) }
+    if player::is_preset(token) { Ok(()) } else { Err(Problem::unknown("preset-unknown", "preset")) }
 }
 
 fn listed(presets: Vec<Preset>) -> Presets {
@@ -246,43 +224,8 @@ fn listed(presets: Vec<Preset>) -> Presets {
     Presets { items: items.collect(), next: None }
 }
 
-/// Longer moves belong to a key that is held, and said again.
-const MOST_MS: u32 = 5_000;
 /// Who moves a camera looks at it meanwhile.
 const PTZ_WITHIN: Duration = Duration::from_secs(5);
 /// Some cameras take seconds to list theirs.
 const PRESETS_WITHIN: Duration = Duration::from_secs(10);
-/// ONVIF's reference tokens have 64 characters; cameras have been seen with more.
-const LONGEST_TOKEN: usize = 256;
 const MOST_PRESETS: usize = 512;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(text: &str) -> Result<PtzCommand, Vec<String>> {
-        let asked: Move = serde_json::from_str(text).unwrap();
-        command(asked).map_err(|problem| problem.errors.into_iter().map(|fault| fault.field).collect())
-    }
-
-    #[test]
-    fn a_movement_is_one_of_its_kinds_and_within_its_bounds() {
-        let right = PtzCommand::Continuous { pan: 0.5, tilt: 0.0, zoom: 0.0, for_ms: 1_000 };
-        assert_eq!(read(r#"{"continuous":{"pan":0.5}}"#), Ok(right));
-        assert_eq!(read(r#"{"stop":true}"#), Ok(PtzCommand::Stop));
-        assert_eq!(read(r#"{"go_to":"7"}"#), Ok(PtzCommand::GoTo { preset: "7".into() }));
-        let there = PtzCommand::Absolute { pan: -1.0, tilt: 1.0, zoom: 0.25 };
-        assert_eq!(read(r#"{"absolute":{"pan":-1,"tilt":1,"zoom":0.25}}"#), Ok(there));
-        let bad = [
-            (r"{}", vec![""]),
-            (r#"{"stop":true,"go_to":"7"}"#, vec![""]),
-            (r#"{"stop":false}"#, vec!["stop"]),
-            (r#"{"continuous":{"pan":1.5,"for_ms":60000}}"#, vec!["continuous.pan", "continuous.for_ms"]),
-            (r#"{"absolute":{"zoom":-0.5}}"#, vec!["absolute.zoom"]),
-            (r#"{"go_to":""}"#, vec!["go_to"]),
-        ];
-        for (text, fields) in bad {
-            assert_eq!(read(text), Err(fields.into_iter().map(str::to_owned).collect()), "{text}");
-        }
-    }
-}

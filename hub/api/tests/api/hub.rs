@@ -6,7 +6,7 @@ use axum::{
     http::{HeaderMap, Method, Request, StatusCode},
 };
 use serde_json::{Value, json};
-use sluice_hub_api::{ApiState, hash_password, router};
+use sluice_hub_api::{ApiState, hash_password, router, steer};
 use sluice_hub_fleet::{Fleet, rehearsal::Rehearsal};
 use sluice_hub_store::{NewDevice, NewUser, Store, UserRole};
 use sluice_hub_streams::{NodePort, Streams, StreamsConfig};
@@ -19,7 +19,7 @@ use sluice_trust::{
 };
 use sluice_wire::{
     control::{CameraReport, Found, FoundCamera, Reported, TierReport, TierState},
-    node::{FromNode, ToNode},
+    node::{FromNode, Steer, Steered, ToNode},
 };
 use tempfile::TempDir;
 use tokio::sync::mpsc;
@@ -35,6 +35,9 @@ pub(crate) struct TestHub {
     pub(crate) orders: mpsc::Receiver<ToNode>,
     /// What the node tells.
     pub(crate) news: mpsc::Sender<FromNode>,
+    /// What the node's viewers ask of their cameras, and what they hear of it.
+    pub(crate) steers: mpsc::Sender<Steer>,
+    pub(crate) steered: mpsc::Receiver<Steered>,
     pub(crate) signer: Arc<Signer>,
     pub(crate) node: NodeId,
     pub(crate) clock: Clock,
@@ -92,8 +95,11 @@ impl TestHub {
         let port = NodePort { to, from };
         let streams = Streams::spawn(&scope, clock, store.clone(), Arc::clone(&signer), port, config);
         let state = ApiState::with_key(store.clone(), fleet.clone(), streams, (clock, &scope), [7; 32]);
+        let (steers, asked) = mpsc::channel(16);
+        let (answers, steered) = mpsc::channel(16);
+        steer(&scope, state.clone(), asked, answers);
         let app = router(state);
-        Self { app, store, devices, fleet, orders, news, signer, node, clock, scope, dir }
+        Self { app, store, devices, fleet, orders, news, steers, steered, signer, node, clock, scope, dir }
     }
 
     /// A hub with one organisation.

@@ -2,9 +2,13 @@ use std::sync::{Arc, Mutex};
 
 use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
-use sluice_wire::control::{Action, Failure, FailureCode, Outcome, Preset, PtzCommand};
+use sluice_wire::{
+    control::{Action, Failure, FailureCode, Outcome, Preset, PtzCommand},
+    node::Steer,
+    player::Refusal,
+};
 
-use crate::hub::{As, TestHub, camera_body};
+use crate::hub::{As, Login, TestHub, camera_body};
 
 #[tokio::test]
 async fn a_camera_is_moved_by_its_device() {
@@ -109,4 +113,119 @@ async fn a_camera_without_its_device_is_not_moved_and_says_why() {
             assert_eq!((answer.status.as_u16(), &answer.body["type"]), (409, &json!(code)), "{path}");
         }
     }
+}
+
+/// A session of a play request, and whether its token lets its viewer move the camera.
+async fn played(hub: &TestHub, who: As<'_>, camera: &str, ptz: Option<bool>) -> (String, bool) {
+    let mut body = json!({ "cameras": [{ "id": camera }] });
+    if let Some(ptz) = ptz {
+        body["ptz"] = json!(ptz);
+    }
+    let answer = hub.call(who, Method::POST, "/play", Some(body)).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+    let item = &answer.body["items"][0];
+    let claims = hub.claims(item["token"].as_str().unwrap());
+    (item["session_id"].as_str().unwrap().to_owned(), claims.ptz)
+}
+
+/// What the node hears when a session's viewer asks for this.
+async fn steered(hub: &mut TestHub, session: &str, command: PtzCommand) -> Option<Refusal> {
+    hub.steers.send(Steer { number: 7, session: session.parse().unwrap(), command }).await.unwrap();
+    let steered = hub.steered.recv().await.unwrap();
+    assert_eq!(steered.number, 7);
+    steered.refused
+}
+
+async fn user(hub: &TestHub, admin: &Login, role: &str) -> Login {
+    let body = json!({ "name": role, "password": "long enough", "role": role });
+    hub.call(As::Console(admin), Method::POST, "/users", Some(body)).await;
+    hub.login(role, "long enough").await
+}
+
+#[tokio::test]
+async fn a_session_may_move_its_camera_where_who_asked_for_it_may_and_a_program_says_so() {
+    let (hub, ours) = TestHub::with_tenant().await;
+    let camera = hub.camera(&ours, "gate").await;
+    for (role, may) in [("viewer", false), ("operator", true)] {
+        let login = user(&hub, &ours.admin, role).await;
+        assert_eq!(played(&hub, As::Console(&login), &camera, None).await.1, may, "{role}");
+        assert!(!played(&hub, As::Console(&login), &camera, Some(false)).await.1, "{role}");
+    }
+    let program = hub.token(&ours.admin, &["play", "ptz"]).await;
+    for (asked, may) in [(None, false), (Some(false), false), (Some(true), true)] {
+        let (session, signed) = played(&hub, As::Token(&program), &camera, asked).await;
+        assert_eq!(signed, may, "{asked:?}");
+        let renewed = json!({ "session_ids": [session] });
+        let renewed = hub.call(As::Token(&program), Method::POST, "/sessions/renew", Some(renewed)).await;
+        let claims = hub.claims(renewed.body["items"][0]["token"].as_str().unwrap());
+        assert_eq!(claims.ptz, may, "a renewal keeps it");
+    }
+    let watching = hub.token(&ours.admin, &["play"]).await;
+    let body = json!({ "cameras": [{ "id": camera }], "ptz": true });
+    let refused = hub.call(As::Token(&watching), Method::POST, "/play", Some(body)).await;
+    assert_eq!((refused.status.as_u16(), &refused.body["type"]), (403, &json!("forbidden")));
+}
+
+#[tokio::test]
+async fn a_move_over_a_viewers_connection_is_the_same_move_with_the_same_audit() {
+    let (mut hub, ours) = TestHub::with_tenant().await;
+    let camera = hub.camera(&ours, "gate").await;
+    let commands = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&commands);
+    hub.devices.obey(ours.device, move |action| {
+        let Action::Ptz { command, .. } = action else { return None };
+        noted.lock().unwrap().push(command.clone());
+        Some(match command {
+            PtzCommand::GoTo { .. } => Outcome::Failed(Failure {
+                code: FailureCode::NotSupported,
+                text: "it has no such place".into(),
+            }),
+            _ => Outcome::Done,
+        })
+    });
+    let operator = user(&hub, &ours.admin, "operator").await;
+    let (session, _) = played(&hub, As::Console(&operator), &camera, None).await;
+    let right = PtzCommand::Continuous { pan: 0.5, tilt: 0.0, zoom: 0.0, for_ms: 400 };
+    for _ in 0..3 {
+        assert_eq!(steered(&mut hub, &session, right.clone()).await, None);
+    }
+    let path = format!("/cameras/{camera}/ptz");
+    let by_route = json!({ "continuous": { "pan": 0.5, "for_ms": 400 } });
+    assert_eq!(hub.call(As::Console(&operator), Method::POST, &path, Some(by_route)).await.status, 204);
+    let refused = steered(&mut hub, &session, PtzCommand::GoTo { preset: "9".into() }).await.unwrap();
+    assert_eq!((refused.status, refused.detail.as_str()), (422, "it has no such place"));
+    let audit = hub.call(As::Console(&ours.admin), Method::GET, "/audit?limit=500", None).await.text;
+    assert_eq!(audit.matches("\"camera.ptz\"").count(), 1, "moves of a minute are one entry, whichever way");
+
+    // Who is gone may stop what he moved, and nothing else.
+    let closed = json!({ "session_ids": [session] });
+    hub.call(As::Console(&operator), Method::POST, "/sessions/close", Some(closed)).await;
+    assert_eq!(steered(&mut hub, &session, right.clone()).await.unwrap().code, "session-ended");
+    assert_eq!(steered(&mut hub, &session, PtzCommand::Stop).await, None);
+    let told = commands.lock().unwrap().clone();
+    assert_eq!(told[..4], [right.clone(), right.clone(), right.clone(), right]);
+    assert_eq!(told.last(), Some(&PtzCommand::Stop));
+}
+
+#[tokio::test]
+async fn who_may_not_move_cameras_any_more_does_not_by_a_session_of_before() {
+    let (mut hub, ours) = TestHub::with_tenant().await;
+    let camera = hub.camera(&ours, "gate").await;
+    hub.devices.obey(ours.device, |_| Some(Outcome::Done));
+    let operator = user(&hub, &ours.admin, "operator").await;
+    let (session, _) = played(&hub, As::Console(&operator), &camera, None).await;
+    let there = PtzCommand::Relative { pan: 0.1, tilt: 0.0, zoom: 0.0 };
+    assert_eq!(steered(&mut hub, &session, there.clone()).await, None);
+    let users = hub.call(As::Console(&ours.admin), Method::GET, "/users", None).await.body;
+    let user = users["items"].as_array().unwrap().iter().find(|user| user["name"] == "operator").unwrap();
+    let path = format!("/users/{}", user["id"].as_str().unwrap());
+    let demoted =
+        hub.call(As::Console(&ours.admin), Method::PATCH, &path, Some(json!({ "role": "viewer" }))).await;
+    assert_eq!(demoted.status, StatusCode::OK, "{}", demoted.text);
+    assert_eq!(steered(&mut hub, &session, there).await.unwrap().status, 403);
+    // Nobody's session moves nothing, and one that was granted to watch alone stays one.
+    let nobody = "ses_0198c0de00007000800000000000002a";
+    assert_eq!(steered(&mut hub, nobody, PtzCommand::Stop).await.unwrap().code, "session-unknown");
+    let (watching, _) = played(&hub, As::Token(&ours.token), &camera, None).await;
+    assert_eq!(steered(&mut hub, &watching, PtzCommand::Stop).await.unwrap().code, "forbidden");
 }

@@ -21,7 +21,7 @@ use crate::{
     feed::FeedKey,
     hls::{Seat, Shelf},
     relay::{
-        self, Admission, Ports, Relay,
+        self, Admission, Ports, Relay, SteerPort,
         fixture::{Pictures, track},
     },
     tunnel::{self, Supply},
@@ -80,6 +80,7 @@ impl Stage {
             keys,
             engine: engine.clone(),
             engine_events,
+            steering: SteerPort { steers: mpsc::channel(1).0, steered: mpsc::channel(1).1 },
         };
         let relay = relay::spawn(&scope, clock, ports, &metrics);
         let (_, origins) = watch::channel(Arc::new(Origins([ORIGIN.to_owned()].into())));
@@ -134,6 +135,7 @@ impl Stage {
             tenant: TenantId::from_uuid(uuid_v7(&self.clock)),
             node: self.node,
             protocol: protocol.to_owned(),
+            ptz: false,
             iat: now,
             exp: now + 60,
             jti: hex::encode(random_bytes::<8>()),
@@ -146,8 +148,12 @@ impl Stage {
 
     /// The seat that a token of these claims opens, before any request does.
     pub(super) async fn seat(&self, claims: &Claims) -> Arc<Seat> {
-        let admission =
-            Admission { session: claims.session, feed: self.feed(), token_id: claims.jti.clone() };
+        let admission = Admission {
+            session: claims.session,
+            feed: self.feed(),
+            token_id: claims.jti.clone(),
+            ptz: false,
+        };
         self.relay.seat(admission).await.expect("admitted")
     }
 

@@ -37,7 +37,7 @@ pub(super) async fn open(
     require_type(&headers, "application/sdp")?;
     let claims = verify(&front, &headers, in_url.token, feed, &["webrtc"])?;
     let offer = offer?;
-    let admission = Admission { session: claims.session, feed, token_id: claims.jti };
+    let admission = Admission { session: claims.session, feed, token_id: claims.jti, ptz: claims.ptz };
     let admitted = front.relay.admit(admission).await.map_err(token::refused)?;
     match front.engine.open(admitted.key, admitted.feed, offer).await {
         Ok(answer) => created(&admitted.secret, &answer.ufrag, answer.sdp),

@@ -15,6 +15,8 @@ pub(super) struct RelayMetrics {
     pub(super) tier_switches_failed: Counter,
     pub(super) double_feed_ms: Counter,
     pub(super) pauses: Counter,
+    pub(super) moves_asked: Counter,
+    pub(super) moves_refused: Counter,
     pub(super) units_refused: Counter,
     pub(super) media_bytes: Counter,
     pub(super) packaging: PackagingMetrics,
@@ -42,6 +44,8 @@ impl RelayMetrics {
                 tier_switches_failed: Counter::default(),
                 double_feed_ms: Counter::default(),
                 pauses: Counter::default(),
+                moves_asked: Counter::default(),
+                moves_refused: Counter::default(),
                 units_refused: Counter::default(),
                 media_bytes: Counter::default(),
                 packaging: PackagingMetrics::default(),
@@ -59,6 +63,10 @@ impl RelayMetrics {
             registry.register("double_feed_milliseconds", text, all.double_feed_ms.clone());
             let text = "Sessions that gave up their feed while nobody saw their picture";
             registry.register("sessions_paused", text, all.pauses.clone());
+            let text = "Moves of a camera that viewers asked for over their connection";
+            registry.register("moves_asked", text, all.moves_asked.clone());
+            let text = "Those, and messages that are no moves, that were answered with a problem";
+            registry.register("moves_refused", text, all.moves_refused.clone());
             let text = "Access units that are not what their line says";
             registry.register("units_refused", text, all.units_refused.clone());
             registry.register("media_bytes", "RTP bytes that came over links", all.media_bytes.clone());

@@ -21,6 +21,8 @@ pub(super) struct Session {
     pub(super) place: Place,
     /// The feed that its viewer is on its way to.
     pub(super) next: Option<Next>,
+    /// Its viewer may move the camera.
+    pub(super) ptz: bool,
     /// Nobody sees its picture: it has no share in the demand.
     pub(super) paused: bool,
     /// Its player reads another tier already and this one only until that plays: its end is not the session's.
@@ -111,10 +113,9 @@ impl Sessions {
             Place::Shelf { .. } => now + LOOK,
         };
         self.due.insert((due, key));
-        self.by_key.insert(
-            key,
-            Session { id, key, feed, place, next: None, paused: false, leaving: false, due: Some(due) },
-        );
+        let (next, ptz, paused, leaving) = (None, false, false, false);
+        let session = Session { id, key, feed, place, next, ptz, paused, leaving, due: Some(due) };
+        self.by_key.insert(key, session);
         replaced
     }
 

@@ -10,7 +10,7 @@ use sluice_telemetry::Metrics;
 use sluice_webrtc::{EndReason as EngineEnd, Engine, EngineEvent, FeedId};
 use sluice_wire::{
     control::DesiredCamera,
-    node::{Assignment, EndReason, FromNode, StayReason, ToNode},
+    node::{Assignment, EndReason, FromNode, StayReason, Steered, ToNode},
 };
 use tokio::sync::{mpsc, watch};
 
@@ -20,6 +20,7 @@ use super::{
     metrics::RelayMetrics,
     pump::{News, Report},
     sessions::Sessions,
+    steer::{SteerPort, Steerings},
 };
 use crate::{
     demand,
@@ -46,6 +47,8 @@ pub struct Ports {
     pub engine: Engine,
     /// What the engine tells.
     pub engine_events: mpsc::Receiver<EngineEvent>,
+    /// Who moves cameras for viewers.
+    pub steering: SteerPort,
 }
 
 /// Starts the owner of all feeds and sessions of this node.
@@ -66,6 +69,7 @@ pub fn spawn(scope: &TaskScope, clock: Clock, ports: Ports, metrics: &Metrics) -
         feeds: BTreeMap::new(),
         by_id: HashMap::new(),
         sessions: Sessions::default(),
+        steerings: Steerings::default(),
         seats: Arc::clone(&seats),
         revoked: HashMap::new(),
         outbox: VecDeque::new(),
@@ -77,7 +81,7 @@ pub fn spawn(scope: &TaskScope, clock: Clock, ports: Ports, metrics: &Metrics) -
 }
 
 /// The owner of all feeds and sessions: what it does with feeds stands in `feeds.rs`, with viewers in
-/// `viewers.rs`, with those who move in `tiers.rs`.
+/// `viewers.rs`, with those who move in `tiers.rs`, with those who move their camera in `steer.rs`.
 pub(super) struct Task {
     pub(super) clock: Clock,
     pub(super) scope: TaskScope,
@@ -90,6 +94,7 @@ pub(super) struct Task {
     pub(super) feeds: BTreeMap<FeedKey, Feed>,
     pub(super) by_id: HashMap<FeedId, FeedKey>,
     pub(super) sessions: Sessions,
+    pub(super) steerings: Steerings,
     /// The sessions that HLS serves, as requests find them.
     pub(super) seats: Arc<Seats>,
     /// Sessions that control ended before they came, so that their token opens nothing any more.
@@ -108,6 +113,7 @@ enum Event {
     Order(ToNode),
     Engine(EngineEvent),
     Report(Report),
+    Steered(Steered),
     Woke,
 }
 
@@ -116,7 +122,7 @@ impl Task {
         let shutdown = self.scope.shutdown();
         loop {
             let feeds = self.feeds.values().filter_map(|feed| feed.demand.deadline()).min();
-            let deadline = earlier(feeds, self.sessions.deadline());
+            let deadline = earlier(earlier(feeds, self.sessions.deadline()), self.steerings.deadline());
             let event = tokio::select! { biased;
                 () = shutdown.requested() => Event::Stop,
                 Ok(permit) = self.ports.reports.clone().reserve_owned(), if self.has_news() => {
@@ -127,6 +133,7 @@ impl Task {
                 }
                 Some(event) = self.ports.engine_events.recv() => Event::Engine(event),
                 Some(report) = self.reports.recv() => Event::Report(report),
+                Some(steered) = self.ports.steering.steered.recv() => Event::Steered(steered),
                 Some(order) = self.ports.orders.recv() => Event::Order(order),
                 Some(command) = self.inbox.recv() => Event::Command(command),
                 () = self.clock.sleep_until(deadline) => Event::Woke,
@@ -137,6 +144,7 @@ impl Task {
                 Event::Order(order) => self.order(order),
                 Event::Engine(event) => self.engine(event),
                 Event::Report(report) => self.report(report),
+                Event::Steered(steered) => self.steered(steered),
                 Event::Woke => self.woke(),
             }
         }
@@ -218,7 +226,8 @@ impl Task {
             EngineEvent::KeyFrameWanted(id) => self.want_key_frame(id),
             EngineEvent::Switched(key, id) => self.switched(key, id),
             EngineEvent::Stayed(key, id, why) => self.stayed(key, id, why),
-            // Nothing that a browser may say over its data channel is understood yet.
+            EngineEvent::Asked(key, text) => self.asked(key, &text),
+            // What a player says on the other channel the engine understands, or nobody does.
             EngineEvent::Message(..) => {}
         }
     }
@@ -253,6 +262,7 @@ impl Task {
         for key in self.sessions.overdue(now) {
             self.end(key, EndReason::Silence);
         }
+        self.give_up_steering(now);
     }
 
     fn has_news(&self) -> bool {

@@ -37,6 +37,9 @@ impl Task {
         let secret = Secret::random();
         let key = self.sessions.next_key();
         self.add((admission.session, key), admission.feed, Place::Engine(secret));
+        if let Some(session) = self.sessions.get_mut(key) {
+            session.ptz = admission.ptz;
+        }
         Ok(Admitted { key, feed: self.feed(admission.feed).id, secret: secret.reveal() })
     }
 
@@ -100,6 +103,7 @@ impl Task {
             Place::Engine(_) => self.ports.engine.close(session.key),
             Place::Shelf { .. } => self.reader(session.feed, false),
         }
+        self.let_go(session.key);
         self.seats.end(self.clock.now(), session.place.secret());
         self.metrics.sessions_ended.inc();
         if !session.paused {

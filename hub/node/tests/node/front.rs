@@ -118,7 +118,7 @@ async fn a_viewer_may_leave_a_session_that_has_ended_already() {
     let stage = Stage::set().await;
     let claims = stage.claims();
     let feed = FeedKey { camera: stage.camera, tier: Tier::Sub };
-    let admission = Admission { session: claims.session, feed, token_id: claims.jti };
+    let admission = Admission { session: claims.session, feed, token_id: claims.jti, ptz: false };
     let admitted = stage.relay.admit(admission).await.unwrap();
     stage.tell(ToNode::Revoke { session: claims.session }).await;
     for _ in 0..2 {

@@ -12,7 +12,8 @@ use super::support::Stage;
 
 fn admission(stage: &Stage, token: &str) -> Admission {
     let session = SessionId::from_uuid(uuid_v7(&Clock::system()));
-    Admission { session, feed: FeedKey { camera: stage.camera, tier: Tier::Sub }, token_id: token.to_owned() }
+    let feed = FeedKey { camera: stage.camera, tier: Tier::Sub };
+    Admission { session, feed, token_id: token.to_owned(), ptz: false }
 }
 
 async fn closed(stage: &Stage) {

@@ -8,7 +8,7 @@ use axum::{
 use sluice_hub_node::{
     front::{self, Front, Origins},
     pull::{NodePull, PullPorts},
-    relay::{self, Ports, Relay},
+    relay::{self, Ports, Relay, SteerPort},
     tunnel::{self, Supply},
 };
 use sluice_ids::{CameraId, DeviceId, NodeId, SessionId, TenantId, Tier};
@@ -22,7 +22,7 @@ use sluice_trust::{
 use sluice_webrtc::{Engine, EngineConfig, EngineMetrics};
 use sluice_wire::{
     control::{DesiredCamera, DesiredTier, Transport, Warm},
-    node::{Assignment, FromNode, Puller, ToNode},
+    node::{Assignment, FromNode, Puller, Steer, Steered, ToNode},
 };
 use tokio::sync::{mpsc, watch};
 use tower::ServiceExt as _;
@@ -32,6 +32,9 @@ pub(super) struct Stage {
     pub(super) relay: Relay,
     pub(super) orders: mpsc::Sender<ToNode>,
     pub(super) reports: mpsc::Receiver<FromNode>,
+    /// What viewers ask of their cameras' heads, and the way back.
+    pub(super) steers: mpsc::Receiver<Steer>,
+    pub(super) steered: mpsc::Sender<Steered>,
     pub(super) router: Router,
     pub(super) engine: Engine,
     pub(super) camera: CameraId,
@@ -68,6 +71,8 @@ impl Stage {
         let (orders, inbox) = mpsc::channel(16);
         let (outbox, reports) = mpsc::channel(16);
         let (pulls, wanted) = watch::channel(Arc::default());
+        let (ask_steers, steers) = mpsc::channel(16);
+        let (answer_steers, steered) = mpsc::channel(16);
         let pull = (!urls.is_empty()).then(|| {
             let config = PullsConfig { ring_bytes: 8 << 20, seal_key: Keypair::generate() };
             NodePull::spawn(&scope, clock, config, PullPorts { wanted, reports: outbox.clone() }, &metrics)
@@ -83,6 +88,7 @@ impl Stage {
             keys,
             engine: engine.clone(),
             engine_events,
+            steering: SteerPort { steers: ask_steers, steered },
         };
         let relay = relay::spawn(&scope, clock, ports, &metrics);
         let allowed = Origins(["https://psim.example".to_owned()].into());
@@ -94,6 +100,8 @@ impl Stage {
             relay,
             orders,
             reports,
+            steers,
+            steered: answer_steers,
             router: front::router(front),
             engine,
             camera,
@@ -147,6 +155,7 @@ impl Stage {
             tenant: TenantId::from_uuid(uuid_v7(&clock)),
             node: self.node,
             protocol: "webrtc".to_owned(),
+            ptz: false,
             iat: now,
             exp: now + 60,
             jti: hex::encode(random_bytes::<8>()),

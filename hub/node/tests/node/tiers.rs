@@ -39,7 +39,7 @@ fn session() -> SessionId {
 async fn admit(stage: &Stage, session: SessionId) -> Admitted {
     let feed = FeedKey { camera: stage.camera, tier: Tier::Sub };
     let token_id = uuid_v7(&Clock::system()).to_string();
-    stage.relay.admit(Admission { session, feed, token_id }).await.expect("it is served")
+    stage.relay.admit(Admission { session, feed, token_id, ptz: false }).await.expect("it is served")
 }
 
 /// Waits until so many feeds are open.

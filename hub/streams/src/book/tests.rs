@@ -40,6 +40,7 @@ impl Bench {
             user: None,
             label: credential.into(),
             on_behalf_of: None,
+            ptz: false,
             granted_at: UnixMillis(0),
             phase: Phase::Granted,
             hints: Hints::default(),

@@ -58,6 +58,7 @@ impl Bench {
             user: None,
             label: String::new(),
             on_behalf_of: None,
+            ptz: false,
             granted_at: UnixMillis(0),
             phase: Phase::Connected,
             hints: Hints::default(),

@@ -11,6 +11,7 @@ fn claims(node: NodeId) -> Claims {
         tenant: TenantId::from_uuid(uuid),
         node,
         protocol: "webrtc".into(),
+        ptz: false,
         iat: NOW,
         exp: NOW + 60,
         jti: "one".into(),
@@ -30,6 +31,15 @@ fn a_token_says_what_was_signed() {
     let signer = Signer::generate();
     let token = signer.sign(&claims(node('1')));
     assert_eq!(verifier(&signer, node('1')).verify(&token, NOW + 59), Ok(claims(node('1'))));
+}
+
+#[test]
+fn the_right_to_move_a_camera_is_signed_and_absent_where_it_is_not_given() {
+    let signer = Signer::generate();
+    let (without, with) = (claims(node('1')), Claims { ptz: true, ..claims(node('1')) });
+    let said = |claims: &Claims| verifier(&signer, node('1')).verify(&signer.sign(claims), NOW);
+    assert_eq!((said(&without), said(&with)), (Ok(without.clone()), Ok(with)));
+    assert!(!serde_json::to_string(&without).unwrap().contains("ptz"), "as tokens were before");
 }
 
 #[test]

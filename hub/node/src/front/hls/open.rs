@@ -42,7 +42,7 @@ pub(in crate::front) async fn open(
     let claims = verify(&front, &headers, wish.token, feed, &["ll-hls", "hls"])?;
     let flavour = if claims.protocol == "hls" { Flavour::Standard } else { Flavour::LowLatency };
     let with_audio = wish.audio.as_deref() != Some("off");
-    let admission = Admission { session: claims.session, feed, token_id: claims.jti };
+    let admission = Admission { session: claims.session, feed, token_id: claims.jti, ptz: false };
     let seat = front.relay.seat(admission).await.map_err(token::refused)?;
     seat.touch(front.clock.now());
     let head = first_picture(&front, &seat, with_audio, flavour).await?;

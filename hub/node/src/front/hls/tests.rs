@@ -69,7 +69,8 @@ async fn the_same_token_finds_its_session_again_and_another_token_replaces_it() 
 async fn a_session_that_falls_back_from_webrtc_stays_one_session() {
     let mut stage = Stage::set().await;
     let whep = stage.claims("webrtc");
-    let admission = crate::relay::Admission { session: whep.session, feed: stage.feed(), token_id: whep.jti };
+    let admission =
+        crate::relay::Admission { session: whep.session, feed: stage.feed(), token_id: whep.jti, ptz: false };
     let admitted = stage.relay.admit(admission).await.unwrap();
     let (_camera, root) = stage.playing().await;
     assert_eq!(stage.get(&format!("{root}video.m3u8")).await.status, StatusCode::OK);
