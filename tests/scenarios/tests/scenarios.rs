@@ -5,6 +5,7 @@ mod scenarios {
     mod cameras;
     mod codecs;
     mod herd;
+    mod recorder;
     mod secrets;
     mod silence;
     mod support;

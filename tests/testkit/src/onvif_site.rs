@@ -95,11 +95,24 @@ impl OnvifSite {
         patience: Duration,
         fits: impl Fn(&Value) -> bool,
     ) -> Result<Vec<Value>> {
+        self.lines(client, (patience, self.count), fits).await
+    }
+
+    /// The same where they stand in the inbox with another number of lines: a recorder that nobody opened has one.
+    ///
+    /// # Errors
+    /// When that is not so within `patience`; the error says what is missing.
+    pub async fn lines(
+        &self,
+        client: &HubClient,
+        (patience, count): (Duration, usize),
+        fits: impl Fn(&Value) -> bool,
+    ) -> Result<Vec<Value>> {
         eventually_within(patience, || async {
             let list = client.expect(Method::GET, "/discoveries", None).await?;
             let items = list["items"].as_array().context("a list of finds")?;
             let ours: Vec<Value> = items.iter().filter(|find| self.has(find)).cloned().collect();
-            ensure!(ours.len() == self.count, "{} of {} cameras are found", ours.len(), self.count);
+            ensure!(ours.len() == count, "{} of {count} cameras are found", ours.len());
             match ours.iter().find(|find| !fits(find)) {
                 Some(find) => bail!("not so yet: {find}"),
                 None => Ok(ours),
