@@ -40,6 +40,7 @@ test("only what is understood and not a camera yet can be accepted", () => {
   assert.equal(acceptable(find("a", { tiers: [] })), false, "it was opened, and has not told its streams yet");
   for (const state of ["asking", "needs-credentials", "refused", "silent", "not-usable", "changed"]) assert.equal(acceptable(find("a", { state })), false, state);
   assert.equal(tryable(find("a", { state: "refused" })), true);
+  assert.equal(tryable(find("a", { state: "changed" })), true, "a renewed certificate is taken with the password");
   assert.equal(tryable(find("a", { state: "not-usable" })), false);
 });
 

@@ -19,7 +19,8 @@ pub struct Finds {
     pub accepted: HashMap<FindKey, CameraId>,
     /// Those that nobody wants to hear of.
     pub ignored: HashSet<FindKey>,
-    /// The streams of cameras of the registry that were added as plain RTSP: by who pulls them, with their addresses.
+    /// The streams of cameras of the registry that no key names for good: added as plain RTSP, or found where a device had
+    /// no name but its address. By who pulls them, with their addresses.
     pub plain: Vec<(DeviceId, String, CameraId)>,
 }
 
@@ -31,7 +32,7 @@ impl Store {
         let ignored = "SELECT device_id, key, channel FROM ignored_finds WHERE tenant_id = ?1";
         let plain =
             "SELECT device_id, url, camera_id FROM cameras JOIN camera_tiers USING (tenant_id, camera_id)
-                     WHERE tenant_id = ?1 AND onvif_xaddr IS NULL AND device_id IS NOT NULL";
+                     WHERE tenant_id = ?1 AND (onvif_xaddr IS NULL OR onvif_key LIKE 'at %') AND device_id IS NOT NULL";
         self.read(move |connection| {
             let tenant = tenant.to_string();
             let accepted: Vec<(FindKey, CameraId)> = all(connection, accepted, [&tenant], |row| {
@@ -107,6 +108,10 @@ mod tests {
             (2, 2),
             "both streams of the one that is no ONVIF camera"
         );
+        let addressed = store.create_camera(bench.ours, new("at 10.0.0.2:80")).await.unwrap();
+        let known = store.finds(bench.ours).await.unwrap();
+        let streams = known.plain.iter().filter(|(.., id)| *id == addressed.id).count();
+        assert_eq!(streams, 2, "a device that was found by its address may have a name the next time");
         assert_eq!(finds.accepted, HashMap::from([((bench.device, "a".to_owned(), 3), camera.id)]));
         assert_eq!(finds.ignored, HashSet::from([find.clone()]));
         let found = store.camera_by_find(bench.ours, bench.device, ("a".into(), 3)).await.unwrap();

@@ -219,6 +219,48 @@ async fn credentials_are_tried_and_what_opens_a_camera_goes_with_it() {
 }
 
 #[tokio::test]
+async fn another_channel_of_a_recorder_is_accepted_with_what_the_first_was() {
+    let (mut hub, ours) = TestHub::with_tenant().await;
+    opens_to(&mut hub, &ours, "admin");
+    let items = hub.found(&ours, vec![locked("a")]).await;
+    let body = json!({ "ids": [items[0]["id"]], "credentials": [
+        { "username": "admin", "password": "planted-right-password", "keep": true },
+    ] });
+    let tried = post(&hub, &ours, "/discoveries/try", body).await;
+    let credential = tried.body["items"][0]["credential_id"].as_str().unwrap().to_owned();
+    let opened = |channel: u32, credential: &str| FoundCamera {
+        credential: credential.to_owned(),
+        last_seen: UnixMillis(3_000 + i64::from(channel)),
+        ..found("a", channel)
+    };
+    let accept = async |id: &Value| {
+        let accepted = post(&hub, &ours, "/discoveries/accept", json!({ "items": [{ "id": id }] })).await;
+        accepted.body["items"][0].clone()
+    };
+    let items = hub.found(&ours, vec![opened(0, &credential), opened(1, &credential)]).await;
+    let first = accept(&items[0]["id"]).await["camera_id"].as_str().unwrap().to_owned();
+    let kept = format!("/sites/{}/credentials/{credential}", ours.site);
+    assert_eq!(
+        hub.call(As::Token(&ours.token), Method::DELETE, &kept, None).await.status,
+        StatusCode::NO_CONTENT
+    );
+    let second = accept(&items[1]["id"]).await["camera_id"].as_str().unwrap().to_owned();
+    // What opens it since somebody entered its password again is named after the camera.
+    let own =
+        json!({ "source": { "type": "onvif", "username": "admin", "password": "planted-new-password" } });
+    let path = format!("/cameras/{first}");
+    let changed = hub.call(As::Token(&ours.token), Method::PATCH, &path, Some(own)).await;
+    assert_eq!(changed.status, StatusCode::OK, "{}", changed.text);
+    let items = hub.found(&ours, vec![opened(0, &first), opened(1, &first), opened(2, &first)]).await;
+    let third = accept(&items[2]["id"]).await["camera_id"].as_str().unwrap().to_owned();
+    for (camera, password) in [(second, "planted-right-password"), (third, "planted-new-password")] {
+        let camera = hub.store.camera(ours.id, camera.parse().unwrap()).await.unwrap().unwrap();
+        let sealed = camera.sealed_password.unwrap();
+        assert_eq!(ours.seal.open(camera.sealed_as.as_bytes(), &sealed).unwrap(), password.as_bytes());
+    }
+}
+
+#[tokio::test]
 async fn a_camera_that_is_not_understood_is_not_accepted() {
     let (hub, ours) = TestHub::with_tenant().await;
     let mut evil = found("c", 0);

@@ -31,7 +31,7 @@ export function acceptable(find: Discovery): boolean {
 
 /** Whether passwords may be tried at it. */
 export function tryable(find: Discovery): boolean {
-  return find.camera_id == null && ["needs-credentials", "refused", "understood", "asking"].includes(find.state);
+  return find.camera_id == null && ["needs-credentials", "refused", "understood", "asking", "changed"].includes(find.state);
 }
 
 /** The shown cameras by site and device, in the order people look for them: names, then addresses by their numbers. */

@@ -7,7 +7,8 @@ use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sluice_hub_store::{
-    CameraTier, DEFAULT_LINGER, Device, NewCamera, OnvifSource, SealedCredential, StoreError, Via, Warm,
+    CameraTier, DEFAULT_LINGER, Device, FindKey, Finds, NewCamera, OnvifSource, SealedCredential, StoreError,
+    Via, Warm,
 };
 use sluice_ids::{CameraId, DeviceId, TenantId};
 use sluice_runtime::uuid_v7;
@@ -66,9 +67,10 @@ pub(crate) async fn accept(
     let wanted: Vec<Wanted> =
         asked.items.into_iter().enumerate().map(|(at, one)| check(at, one, &mut faults)).collect();
     faults.finish()?;
-    let by_hand = plain(&state.store.finds(tenant).await?);
+    let finds = state.store.finds(tenant).await?;
+    let known = (&finds, plain(&finds));
     // All at once: they share commits.
-    let taken = join_all(wanted.iter().map(|one| take(&state, (&who, tenant), one, &by_hand))).await;
+    let taken = join_all(wanted.iter().map(|one| take(&state, (&who, tenant), one, &known))).await;
     let devices: BTreeSet<DeviceId> = taken.iter().flatten().map(|(device, _)| *device).collect();
     for device in devices {
         state.fleet.changed(device);
@@ -147,7 +149,7 @@ async fn take(
     state: &ApiState,
     (who, tenant): (&Who, TenantId),
     wanted: &Wanted,
-    by_hand: &Streams,
+    (finds, by_hand): &(&Finds, Streams),
 ) -> Result<(DeviceId, CameraId), Problem> {
     let unknown = || Problem::unknown("discovery-unknown", "discovery");
     let (device, key, channel) = parse(&wanted.id).ok_or_else(unknown)?;
@@ -165,13 +167,7 @@ async fn take(
     if let Some(camera) = added_by_hand(by_hand, device, found) {
         return Ok((device, camera));
     }
-    let credential = match found.credential.as_str() {
-        "" => None,
-        id => Some(state.store.sealed_credential(tenant, device, id.to_owned()).await?.ok_or_else(|| {
-            let detail = "what opened this camera was removed; try a password again";
-            Problem::new(StatusCode::CONFLICT, "credential-gone", detail)
-        })?),
-    };
+    let credential = opener(state, tenant, (device, found), finds).await?;
     let id = CameraId::from_uuid(uuid_v7(&state.clock));
     let new = new_camera(&row, found, (wanted.name.clone(), wanted.warm), credential, id)?;
     let camera = match state.store.create_camera(tenant, new).await {
@@ -184,6 +180,34 @@ async fn take(
     audit(state, who, "camera.create", camera.id, detail).await?;
     state.events.registry_changed(tenant, "camera", camera.id.to_string());
     Ok((device, camera.id))
+}
+
+/// What opened a camera: what is kept, what waits for this, or what another channel of the same recorder was taken with.
+async fn opener(
+    state: &ApiState,
+    tenant: TenantId,
+    (device, found): (DeviceId, &FoundCamera),
+    finds: &Finds,
+) -> Result<Option<SealedCredential>, Problem> {
+    let id = found.credential.as_str();
+    if id.is_empty() {
+        return Ok(None);
+    }
+    let kept = state.store.sealed_credential(tenant, device, id.to_owned()).await?;
+    if kept.is_some() {
+        return Ok(kept);
+    }
+    let sibling = |(by, key, _): &FindKey| *by == device && *key == found.key;
+    for camera in finds.accepted.iter().filter(|(find, _)| sibling(find)).map(|(_, camera)| *camera) {
+        let Some(camera) = state.store.camera(tenant, camera).await? else { continue };
+        let named = if camera.sealed_as.is_empty() { camera.id.to_string() } else { camera.sealed_as };
+        if let Some(sealed_password) = camera.sealed_password.filter(|_| named == id) {
+            let username = camera.username.unwrap_or_default();
+            return Ok(Some(SealedCredential { id: named, username, sealed_password }));
+        }
+    }
+    let detail = "what opened this camera was removed; try a password again";
+    Err(Problem::new(StatusCode::CONFLICT, "credential-gone", detail))
 }
 
 /// What a device says is a stream of the camera; anything else is left out.
