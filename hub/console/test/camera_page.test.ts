@@ -9,6 +9,7 @@ import { cameraEn, cameraPtBR } from "../src/ui/texts_camera.ts";
 import { findsEn, findsPtBR } from "../src/ui/texts_finds.ts";
 import { formEn, formPtBR } from "../src/ui/texts_form.ts";
 import { ptzEn, ptzPtBR } from "../src/ui/texts_ptz.ts";
+import { scheduleEn, schedulePtBR } from "../src/ui/texts_schedule.ts";
 import { whatToDo } from "../src/views/camera.ts";
 import { changes } from "../src/views/camera_doctor.ts";
 import { deviceFacts } from "../src/views/camera_facts.ts";
@@ -20,7 +21,7 @@ const tier = (name: string, kbps: number | null, gop: number | null): TierReport
 
 test("the dictionaries of pages fill the same blanks in both languages", () => {
   const blanks = (text: string): string[] => [...text.matchAll(/\{\w+\}/g)].map(([blank]) => blank).sort();
-  const pairs: readonly (readonly [Readonly<Record<string, string>>, Readonly<Record<string, string>>])[] = [[findsEn, findsPtBR], [cameraEn, cameraPtBR], [formEn, formPtBR], [ptzEn, ptzPtBR]];
+  const pairs: readonly (readonly [Readonly<Record<string, string>>, Readonly<Record<string, string>>])[] = [[findsEn, findsPtBR], [cameraEn, cameraPtBR], [formEn, formPtBR], [ptzEn, ptzPtBR], [scheduleEn, schedulePtBR]];
   for (const [english, portuguese] of pairs) {
     assert.deepEqual(Object.keys(portuguese).sort(), Object.keys(english).sort());
     for (const [key, text] of Object.entries(english)) assert.deepEqual(blanks(portuguese[key] ?? ""), blanks(text), key);

@@ -5,6 +5,7 @@ import { World } from "./harness/world.ts";
 import { fallbackTests } from "./tests/fallback.ts";
 import { findTests } from "./tests/finds.ts";
 import { foreignTests } from "./tests/foreign.ts";
+import { hoursTests } from "./tests/hours.ts";
 import { leavingTests } from "./tests/leaving.ts";
 import { llHlsTests } from "./tests/llhls.ts";
 import { pageTests } from "./tests/pages.ts";
@@ -47,6 +48,7 @@ async function main(): Promise<number> {
     fallbackTests(world);
     foreignTests(world);
     pageTests(world);
+    hoursTests(world);
     findTests(world);
     leavingTests(world);
     expiryTests(world);

@@ -1,5 +1,5 @@
 /** The shapes of `/api/v1` that the console reads and writes, by the names it uses for them. */
-import type { Accepted, AdviceNow, Attempt, CameraNow, CredentialNow, DeviceNow, EncoderNow, FactsNow, FieldFault, Problem as ApiProblem, PresetNow, Session, SessionNow, SessionsNow, SiteNow, StateNow, TierNow } from "./schema.ts";
+import type { Accepted, AdviceNow, Attempt, CameraNow, CredentialNow, DeviceNow, EncoderNow, FactsNow, FieldFault, Problem as ApiProblem, PresetNow, Session, SessionNow, SessionsNow, SiteNow, StateNow, TierNow, WindowNow } from "./schema.ts";
 
 export type { Accept, Accepts, AddCamera as NewCamera, AddCredential, Advices, Applied, Apply, Attempts, Can, ChangeCamera, ChangeSite, Credentials, Discoveries, Discovery, Ignore, Me, Move, Presets, Search, Try, Undo } from "./schema.ts";
 export type Camera = CameraNow;
@@ -16,6 +16,7 @@ export type HeldSessions = SessionsNow;
 export type Preset = PresetNow;
 export type SiteCredential = CredentialNow;
 export type Tried = Attempt;
+export type WarmWindow = WindowNow;
 export type { Accepted };
 
 /** A problem as the hub tells it, or as the console makes one when no answer came: then `status` is 0. */

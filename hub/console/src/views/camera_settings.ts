@@ -1,13 +1,16 @@
 import type { App } from "../app/app.ts";
 import type { Result } from "../api/client.ts";
 import type { Camera, ChangeCamera } from "../api/types.ts";
+import { sameHours } from "../app/hours.ts";
 import { WARM, warmCost, type Warm } from "../app/warm.ts";
 import { h, setText } from "../ui/dom.ts";
 import { field } from "../ui/field.ts";
 import { language, t } from "../ui/language.ts";
 import { bitRate } from "../ui/streams.ts";
 import { c } from "../ui/texts_camera.ts";
+import { s } from "../ui/texts_schedule.ts";
 import { section, type Section } from "./camera_section.ts";
+import { HoursEditor, nowWords } from "./hours_editor.ts";
 
 /** More than any camera serves. */
 const MOST_SESSIONS = 64;
@@ -21,6 +24,9 @@ export class SettingsSection implements Section {
   readonly #budget = field({ name: "camera-budget", label: c("budget"), hint: c("budget-hint") });
   readonly #enabled = h("input", { type: "checkbox", class: "pick", "aria-describedby": "camera-enabled-hint" });
   readonly #cost = h("p", { class: "sub", role: "status" });
+  readonly #now = h("p", { class: "at-work", role: "status" });
+  readonly #hours: HoursEditor;
+  readonly #hoursOfSite = h("p", { class: "sub", text: s("of-site"), hidden: true });
   readonly #saver: Saver;
   readonly element: HTMLElement;
   #camera: Camera | undefined;
@@ -30,13 +36,15 @@ export class SettingsSection implements Section {
     this.#app = app;
     this.#id = id;
     this.#saver = new Saver(c("save"), () => this.#save());
+    this.#hours = new HoursEditor("camera", () => { this.#touched = true; });
     this.element = section("settings", c("settings"), this.#saver.form(
       this.#name.element,
       h("div", { class: "field" }, h("label", { class: "check" }, this.#enabled, c("enabled")), h("p", { class: "field-hint", id: "camera-enabled-hint", text: c("enabled-hint") })),
-      this.#warm.element, this.#cost, this.#budget.element));
+      this.#warm.element, this.#cost, this.#now, this.#hoursOfSite, this.#hours.element, this.#budget.element));
     this.element.addEventListener("input", () => {
       this.#touched = true;
       this.#tellCost();
+      this.#tellHours();
     });
   }
 
@@ -48,8 +56,11 @@ export class SettingsSection implements Section {
       this.#warm.input.value = camera.warm_of_site ? "site" : camera.warm;
       this.#budget.input.value = camera.session_budget ? String(camera.session_budget) : "";
       this.#enabled.checked = camera.enabled;
+      this.#hours.show(camera.warm_of_site ? [] : camera.warm_schedule, camera.time_zone);
     }
+    setText(this.#now, nowWords(camera));
     this.#tellCost();
+    this.#tellHours();
   }
 
   close(): void {
@@ -62,7 +73,16 @@ export class SettingsSection implements Section {
     if (warm && this.#camera) setText(this.#cost, costWords(this.#camera.tiers, warm));
   }
 
+  /** Who follows the site follows its hours too. */
+  #tellHours(): void {
+    const follows = this.#warm.input.value === "site";
+    this.#hours.element.hidden = follows;
+    this.#hoursOfSite.hidden = !follows || !this.#camera?.warm_of_site || this.#camera.warm_schedule.length === 0;
+  }
+
   async #save(): Promise<string | undefined> {
+    const hours = this.#warm.input.value === "site" ? [] : this.#hours.value();
+    if (hours === undefined) return undefined;
     const budget = parseBudget(this.#budget.input.value);
     this.#name.setError(this.#name.input.value.trim() === "" ? t("form.required") : "");
     this.#budget.setError(budget === undefined ? c("budget-bad") : "");
@@ -71,9 +91,11 @@ export class SettingsSection implements Section {
       wrong?.focus();
       return undefined;
     }
-    const answer = await this.#app.api.patch<Camera>(`/cameras/${this.#id}`, changed(this.#camera, {
-      name: this.#name.input.value.trim(), warm: this.#warm.input.value, enabled: this.#enabled.checked, session_budget: budget,
-    }));
+    const own = this.#camera?.warm_of_site === false ? this.#camera.warm_schedule : [];
+    const answer = await this.#app.api.patch<Camera>(`/cameras/${this.#id}`, {
+      ...changed(this.#camera, { name: this.#name.input.value.trim(), warm: this.#warm.input.value, enabled: this.#enabled.checked, session_budget: budget }),
+      ...(!sameHours(hours, own) && { warm_schedule: hours }),
+    } satisfies ChangeCamera);
     if (answer.ok) this.#touched = false;
     await this.#app.registry.refresh();
     return this.#saver.told(answer, c("saved"));

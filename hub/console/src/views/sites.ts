@@ -1,11 +1,11 @@
-import type { AddCredential, ChangeSite, Credentials, Site, SiteCredential } from "../api/types.ts";
+import type { AddCredential, Credentials, Site, SiteCredential } from "../api/types.ts";
 import type { App, View } from "../app/app.ts";
-import { WARM } from "../app/warm.ts";
 import { confirm } from "../ui/confirm.ts";
 import { h, iconButton, setText } from "../ui/dom.ts";
-import { field, type Field } from "../ui/field.ts";
+import { field } from "../ui/field.ts";
 import { t } from "../ui/language.ts";
 import { f } from "../ui/texts_finds.ts";
+import { SiteWarm, zoneNames } from "./site_warm.ts";
 
 /** What holds for all cameras of a site: what is kept ready, and the passwords they may have, which go in and never come out. */
 export class SitesView implements View {
@@ -17,7 +17,7 @@ export class SitesView implements View {
 
   constructor(app: App) {
     this.#app = app;
-    this.element = h("section", { class: "page", "aria-labelledby": "page-title" },
+    this.element = h("section", { class: "page", "aria-labelledby": "page-title" }, zoneNames(),
       h("div", { class: "toolbar" }, h("h1", { class: "page-title", id: "page-title", text: t("app.sites") }), h("span", { class: "gap" }), h("a", { class: "button", href: "#/discoveries", text: f("title") })),
       this.#body);
     this.#end = app.registry.cameras.subscribe(() => { this.#render(); });
@@ -25,6 +25,7 @@ export class SitesView implements View {
 
   close(): void {
     this.#end();
+    for (const card of this.#cards.values()) card.warm.close();
   }
 
   #render(): void {
@@ -33,21 +34,27 @@ export class SitesView implements View {
       this.#body.replaceChildren(h("p", { class: "notice", text: this.#app.registry.cameras.get() === undefined ? t("wall.loading") : f("credentials-no-site") }));
       return;
     }
-    for (const site of sites) if (!this.#cards.has(site.id)) this.#cards.set(site.id, new SiteCard(this.#app, site));
+    for (const site of sites) {
+      const card = this.#cards.get(site.id);
+      if (card) card.warm.update(site);
+      else this.#cards.set(site.id, new SiteCard(this.#app, site));
+    }
     const cards = sites.map((site) => this.#cards.get(site.id)?.element).filter((card) => card !== undefined);
-    if (cards.length !== this.#body.children.length) this.#body.replaceChildren(...cards);
+    // What stands there may be what was said before the sites were known.
+    const stands = cards.length === this.#body.children.length && cards.every((card, at) => card === this.#body.children[at]);
+    if (!stands) this.#body.replaceChildren(...cards);
   }
 }
 
 /** One site. */
 class SiteCard {
   readonly element: HTMLElement;
+  readonly warm: SiteWarm;
   readonly #app: App;
   readonly #site: Site;
   readonly #list = h("ul", { class: "credential-list" });
   readonly #error = h("p", { class: "form-error", role: "alert" });
   readonly #add = h("button", { type: "submit", class: "button", text: f("credentials-add") });
-  readonly #warm: Field;
   readonly #fields;
 
   constructor(app: App, site: Site) {
@@ -59,12 +66,10 @@ class SiteCard {
       username: field({ name: `username-${id}`, label: f("try-user") }),
       password: field({ name: `password-${id}`, label: f("try-password"), type: "password", autocomplete: "new-password" }),
     };
-    this.#warm = field({ name: `warm-${id}`, label: f("site-warm"), hint: f("site-warm-hint"), choices: WARM.map((value) => ({ value, label: f(`warm.${value}`) })) });
-    this.#warm.input.value = site.warm;
-    this.#warm.input.addEventListener("change", () => void this.#keepWarm());
+    this.warm = new SiteWarm(app, site);
     const { label, username, password } = this.#fields;
     this.element = h("section", { class: "panel card", "aria-labelledby": `site-${id}`, "data-site": id },
-      h("h2", { id: `site-${id}`, text: site.name }), this.#warm.element, h("h3", { text: f("credentials") }), h("p", { class: "sub", text: f("credentials-lead") }), this.#list,
+      h("h2", { id: `site-${id}`, text: site.name }), this.warm.element, h("h3", { text: f("credentials") }), h("p", { class: "sub", text: f("credentials-lead") }), this.#list,
       h("form", { class: "credential-form", novalidate: true, on: { submit: (event) => { event.preventDefault(); void this.#send(); } } },
         label.element, username.element, password.element, this.#add),
       this.#error);
@@ -84,12 +89,6 @@ class SiteCard {
       h("span", { class: "credential-place", "aria-hidden": "true", text: String(place) }),
       h("span", { class: "credential-label", text: item.label }), h("span", { class: "mono sub", text: item.username }), h("span", { class: "mono sub", "aria-hidden": "true", text: "••••••••" }),
       iconButton("bin", f("credentials-remove", { label: item.label }), () => void this.#remove(item)));
-  }
-
-  async #keepWarm(): Promise<void> {
-    const answer = await this.#app.api.patch<Site>(`/sites/${this.#site.id}`, { warm: this.#warm.input.value } satisfies ChangeSite);
-    this.#warm.setError(answer.ok ? "" : (answer.problem.detail ?? answer.problem.title));
-    await this.#app.registry.refresh();
   }
 
   async #send(): Promise<void> {

@@ -3,6 +3,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use reqwest::Method;
 use serde_json::{Value, json};
+use sluice_runtime::Clock;
 use sluice_testkit::{Demo, DemoConfig, OnvifConfig, OnvifSite, eventually_within};
 use tempfile::TempDir;
 
@@ -125,6 +126,44 @@ async fn a_camera_with_ptz_turns_and_stops() -> Result<()> {
     .await?;
     assert!(lan.demo.stop().await);
     Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_schedules_window_keeps_a_stream_warm_that_nobody_watches_and_lets_it_go() -> Result<()> {
+    let lan = Lan::of(1, &["--replay"]).await?;
+    let id = lan.cameras()?.accept_all(&lan.demo.client).await?.remove(0);
+    let site = lan.get("/sites").await?["items"][0].clone();
+    let site = format!("/sites/{}", site["id"].as_str().context("a site")?);
+    let set = async |body: Value| lan.demo.client.expect(Method::PATCH, &site, Some(&body)).await;
+    let main_is = async |wanted: bool| {
+        eventually_within(PATIENCE, || async {
+            let camera = lan.get(&format!("/cameras/{id}")).await?;
+            let tiers = camera["tiers"].as_array().context("its tiers")?;
+            let main = tiers.iter().find(|tier| tier["tier"] == "main").context("a main tier")?;
+            ensure!(main["warm"] == wanted && main["viewers"] == 0, "{main}");
+            let now = if wanted { "main" } else { "none" };
+            ensure!(camera["warm_now"] == now, "{camera}");
+            Ok(())
+        })
+        .await
+    };
+    let window = |from: &str, to: &str, days: &[&str]| json!([{ "days": days, "from": from, "to": to, "warm": "main" }]);
+    let always = window("00:00", "00:00", &["mon", "tue", "wed", "thu", "fri", "sat", "sun"]);
+    set(json!({ "warm": "none", "time_zone": "Asia/Kathmandu", "warm_schedule": always })).await?;
+    main_is(true).await?;
+    // A day that is neither today nor near, whatever the time zone.
+    let other = set(json!({ "warm_schedule": window("11:00", "11:01", &[day_in(3)]) })).await?;
+    ensure!(other["warm_next_change"].is_string(), "it begins within the week: {other}");
+    main_is(false).await?;
+    assert!(lan.demo.stop().await);
+    Ok(())
+}
+
+/// The day of the week in so many days, in UTC.
+fn day_in(days: i64) -> &'static str {
+    const FROM_THURSDAY: [&str; 7] = ["thu", "fri", "sat", "sun", "mon", "tue", "wed"];
+    let today = Clock::system().unix_millis().div_euclid(86_400_000);
+    FROM_THURSDAY[usize::try_from((today + days).rem_euclid(7)).unwrap_or_default()]
 }
 
 async fn wrong(cameras: &OnvifSite) -> Result<u64> {
