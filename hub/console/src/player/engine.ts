@@ -70,6 +70,8 @@ export interface Connection {
   close(quietly: boolean): void;
   /** Lets the picture stand while another connection catches up with it, or go on. */
   hold?(held: boolean): void;
+  /** Opens a data channel beside the media, where there can be one. */
+  channel?(label: string): RTCDataChannel;
   /** Takes this connection's media out of the element. */
   letGo(): void;
 }

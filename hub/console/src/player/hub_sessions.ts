@@ -210,7 +210,7 @@ function refusal(problem: Problem): Grant {
   if (status === ENDED) return { kind: "ended" };
   const reason: Reason = {
     code: status === 401 ? "signed-out" : (problem.type?.split(/[/#:]/).at(-1) ?? "refused"),
-    text: problem.detail ?? problem.title ?? "The hub refused to play this camera",
+    text: problem.detail ?? problem.title ?? "The hub refused this camera",
   };
   return { kind: "refused", reason, final: FINAL_STATUSES.has(status) };
 }

@@ -18,7 +18,7 @@ import { BLOCKED, WhepStart } from "./whep.ts";
  * Plays one camera into one video element: asks for a session, connects, tells how old the picture is, and starts again
  * by itself when it breaks, by another protocol where this one does not get through.
  * Signals out: `state`, `freshness`, `stats`, `sounding`. In: `play`, `stop`, `hope`, `insist`, `sound`, `show`,
- * `revoked`, `retiered`, `close`.
+ * `revoked`, `retiered`, `channel`, `close`.
  */
 export class Player {
   readonly #options: PlayerOptions;
@@ -67,18 +67,14 @@ export class Player {
   /** The element that shows the picture. */
   get video(): HTMLVideoElement { return this.#video; }
 
-  get state(): Readable<PlayerState> {
-    return this.#state;
-  }
+  get state(): Readable<PlayerState> { return this.#state; }
 
   /** How old the picture on the screen is; told five times a second while there is one. */
   get freshness(): Readable<Freshness> {
     return this.#freshness;
   }
 
-  get stats(): Readable<PlayerStats | undefined> {
-    return this.#stats;
-  }
+  get stats(): Readable<PlayerStats | undefined> { return this.#stats; }
 
   /** Whether sound is on; it goes off by itself where the browser allows none. */
   get sounding(): Readable<boolean> {
@@ -147,6 +143,11 @@ export class Player {
   /** Takes what the hub says of a session's tier (its event `session.tier`), if it is this one's. */
   retiered(change: { readonly sessionId: string; readonly tier: string; readonly why: readonly Reason[] }): void {
     this.#feed({ kind: "tier-changed", ...change });
+  }
+
+  /** A new data channel beside the picture, where that comes by WebRTC; over `sluice-control` a page moves the camera. */
+  channel(label: string): RTCDataChannel | undefined {
+    return this.#connection?.channel?.(label);
   }
 
   /** Ends playing for good and lets everything go. */

@@ -18,7 +18,7 @@ const HELD_FOR_SOUND_MS = 80;
 
 /** How a network that lets no WebRTC through shows. */
 export const BLOCKED: End = { reason: { code: "webrtc-blocked", text: "WebRTC does not get through this network" }, after: "elsewhere" };
-const UNDECODED: End = { reason: { code: "no-decoder", text: "This browser makes no picture of what comes over WebRTC" }, after: "elsewhere" };
+const UNDECODED: End = { reason: { code: "no-decoder", text: "This browser makes no picture of WebRTC" }, after: "elsewhere" };
 const LOST: End = { reason: { code: "media-unreachable", text: "The media node cannot be reached from here" }, after: "again" };
 const ENDED: End = { reason: { code: "transport-closed", text: "The media node ended the connection" }, after: "again" };
 
@@ -126,6 +126,10 @@ export class WhepConnection implements Connection {
   /** Ends the session at both ends, the node's too unless `quietly`. The DELETE outlives the page. */
   close(quietly: boolean): void {
     this.#end(!quietly);
+  }
+
+  channel(label: string): RTCDataChannel {
+    return this.#peer.createDataChannel(label);
   }
 
   letGo(): void {
@@ -302,6 +306,6 @@ async function rejection(response: Response): Promise<End> {
 }
 
 function failure(error: unknown): Reason {
-  if (error instanceof TypeError) return { code: "media-unreachable", text: "The media node cannot be reached from here" };
+  if (error instanceof TypeError) return LOST.reason;
   return { code: "media-refused", text: error instanceof Error ? error.message : String(error) };
 }

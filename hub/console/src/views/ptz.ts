@@ -1,6 +1,8 @@
 import type { App } from "../app/app.ts";
+import type { Result } from "../api/client.ts";
 import type { Move } from "../api/types.ts";
 import { recall, remember } from "../app/memory.ts";
+import { CONTROL_CHANNEL, PtzLine } from "../app/ptz_line.ts";
 import { DEAD_MAN_MS, directionOf, PtzHold, type Direction, type PtzInput, type PtzOrder } from "../app/ptz_hold.ts";
 import type { Player } from "../player/player.ts";
 import { h, icon, iconButton, setText, type IconName } from "../ui/dom.ts";
@@ -17,10 +19,10 @@ const PAD: readonly (readonly [Direction, IconName])[] = [["up", "up"], ["left",
 export class PtzPanel {
   readonly button: HTMLButtonElement;
   readonly element: HTMLElement;
-  readonly #app: App;
   readonly #id: string;
   readonly #root: HTMLElement;
   readonly #hold: PtzHold;
+  readonly #line: PtzLine;
   readonly #presets: PtzPresets;
   readonly #error = h("p", { class: "ptz-error", role: "alert" });
   readonly #life = new AbortController();
@@ -28,12 +30,13 @@ export class PtzPanel {
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(app: App, camera: { readonly id: string; readonly name: string }, root: HTMLElement, player: Player) {
-    this.#app = app;
     this.#id = camera.id;
     this.#root = root;
     const speed = recallSpeed();
     this.#hold = new PtzHold(SPEEDS[speed]);
-    this.#presets = new PtzPresets(app, camera.id, (text) => { setText(this.#error, text); });
+    this.#line = new PtzLine(() => player.channel(CONTROL_CHANNEL), (move) => app.api.post(`/cameras/${camera.id}/ptz`, move));
+    const move = (asked: Move): Promise<Result<unknown>> => this.#line.send(asked);
+    this.#presets = new PtzPresets(app, camera.id, move, (text) => { setText(this.#error, text); });
     this.button = iconButton("move", p("open", { name: camera.name }), () => { this.#toggle(); });
     this.element = h("div", { class: "ptz", role: "group", "aria-label": p("panel", { name: camera.name }) },
       h("div", { class: "ptz-pad" }, ...PAD.map(([direction, picture]) => this.#padButton(direction, picture))),
@@ -41,6 +44,7 @@ export class PtzPanel {
     this.#listen();
     this.#end = player.state.subscribe(({ kind }) => {
       const playing = kind === "playing";
+      this.#line.prepare();
       this.element.hidden = !playing;
       this.button.hidden = !playing;
       if (!playing) this.#handle({ kind: "let-go" });
@@ -143,7 +147,7 @@ export class PtzPanel {
 
   async #send(order: PtzOrder): Promise<void> {
     const body: Move = order.kind === "stop" ? { stop: true } : { continuous: { ...order.motion, for_ms: DEAD_MAN_MS } };
-    const answer = await this.#app.api.post(`/cameras/${this.#id}/ptz`, body);
+    const answer = await this.#line.send(body);
     setText(this.#error, answer.ok ? "" : (answer.problem.detail ?? answer.problem.title));
     // What the camera refuses is not asked for again and again while the key is down.
     if (!answer.ok) this.#hold.handle(performance.now(), { kind: "let-go" });

@@ -1,4 +1,5 @@
 import type { App } from "../app/app.ts";
+import type { Result } from "../api/client.ts";
 import type { Move, Preset, Presets } from "../api/types.ts";
 import { confirm } from "../ui/confirm.ts";
 import { h, iconButton } from "../ui/dom.ts";
@@ -12,10 +13,12 @@ export class PtzPresets {
   readonly #path: string;
   readonly #list = h("ul", {});
   readonly #name = h("input", { type: "text", maxlength: 60, "aria-label": p("remember-name"), placeholder: p("remember-name"), autocomplete: "off" });
+  readonly #move: (move: Move) => Promise<Result<unknown>>;
   readonly #failed: (text: string) => void;
 
-  constructor(app: App, cameraId: string, failed: (text: string) => void) {
+  constructor(app: App, cameraId: string, move: (move: Move) => Promise<Result<unknown>>, failed: (text: string) => void) {
     this.#app = app;
+    this.#move = move;
     this.#path = `/cameras/${cameraId}`;
     this.#failed = failed;
     const id = `presets-${cameraId}`;
@@ -55,7 +58,7 @@ export class PtzPresets {
   #row(preset: Preset): HTMLElement {
     const name = preset.name || preset.token;
     return h("li", {},
-      h("button", { type: "button", class: "preset-go", "aria-label": p("go-to", { name }), text: name, on: { click: () => void this.#do(this.#app.api.post(`${this.#path}/ptz`, { go_to: preset.token } satisfies Move)) } }),
+      h("button", { type: "button", class: "preset-go", "aria-label": p("go-to", { name }), text: name, on: { click: () => void this.#do(this.#move({ go_to: preset.token })) } }),
       iconButton("bin", p("forget", { name }), () => void this.#forget(preset, name)));
   }
 
@@ -75,7 +78,7 @@ export class PtzPresets {
     await this.#read();
   }
 
-  async #do(call: ReturnType<App["api"]["delete"]> | ReturnType<App["api"]["post"]>): Promise<boolean> {
+  async #do(call: Promise<Result<unknown>>): Promise<boolean> {
     const answer = await call;
     this.#failed(answer.ok ? "" : (answer.problem.detail ?? answer.problem.title));
     return answer.ok;

@@ -65,6 +65,12 @@ export function findTests(world: World): void {
       await page.getByRole("button", { name: "Turn Turning" }).click();
       await audit(page, "a camera that can be turned");
       const before = await site.head(1);
+      // The camera obeys over the connection that shows it: the API's way is shut, and nobody knocks.
+      let knocked = 0;
+      await page.route("**/cameras/*/ptz", (route) => {
+        knocked += 1;
+        return route.abort();
+      });
       await page.keyboard.down("ArrowRight");
       await eventually(5_000, async () => { assert.ok((await site.head(1)).pan > before.pan + 0.02, JSON.stringify(await site.head(1))); });
       // Longer than the camera goes on by itself: the key is still held.
@@ -76,6 +82,19 @@ export function findTests(world: World): void {
       await page.evaluate(() => { window.dispatchEvent(new Event("blur")); });
       await eventually(3_000, async () => { assert.equal((await site.head(1)).zoom_moving, false); });
       await page.keyboard.up("+");
+      assert.equal(knocked, 0);
+      await page.unroute("**/cameras/*/ptz");
+      // HLS has no such connection: the same keys go by the API.
+      await console.choose(id, "ll-hls");
+      await eventually(10_000, async () => { assert.match((await console.words(id)).source, /^LL-HLS/); });
+      await console.live(id);
+      const asked = page.waitForResponse(/\/cameras\/[^/]+\/ptz$/);
+      const there = await site.head(1);
+      await page.keyboard.down("ArrowLeft");
+      assert.equal((await asked).status(), 204);
+      await eventually(5_000, async () => { assert.ok((await site.head(1)).pan < there.pan - 0.02); });
+      await page.keyboard.up("ArrowLeft");
+      await eventually(3_000, async () => { assert.equal((await site.head(1)).pan_tilt_moving, false); });
     });
   });
 
