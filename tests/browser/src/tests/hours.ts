@@ -54,6 +54,12 @@ export function hoursTests(world: World): void {
       await page.getByLabel("Kept ready while nobody watches").selectOption("sub");
       await page.getByRole("button", { name: "Add hours" }).waitFor();
       await audit(page, "a camera that gets hours of its own");
+      await page.getByRole("button", { name: "Add hours" }).click();
+      await page.getByLabel("Kept ready meanwhile").selectOption("sub");
+      await page.locator(".camera-settings button[type=submit]").click();
+      await page.locator(".camera-settings [role=status]", { hasText: "Saved" }).waitFor();
+      const own = (await world.stack.call("GET", `/cameras/${world.camera(1)}`)).body;
+      assert.deepEqual([own.warm_of_site, own.warm_schedule], [false, [{ days: ["mon", "tue", "wed", "thu", "fri"], from: "08:00", to: "18:00", warm: "sub" }]]);
 
       await console.open("sites");
       await rows.getByRole("button", { name: "Remove hours 1" }).press("Enter");
@@ -62,6 +68,7 @@ export function hoursTests(world: World): void {
       assert.deepEqual((await world.stack.call("GET", site)).body.warm_schedule, []);
     } finally {
       await world.stack.call("PATCH", site, { time_zone: "UTC", warm_schedule: [] });
+      await world.stack.call("PATCH", `/cameras/${world.camera(1)}`, { warm: "site" });
     }
   });
 }
