@@ -90,7 +90,9 @@ impl Watcher {
     fn tell(&self, trouble: &str) {
         let Some(cameras) = self.common.cameras.upgrade() else { return };
         let survey = self.surveyed.borrow().clone();
-        for served in self.common.served.borrow().iter() {
+        // A copy: the registry, which is asked below, changes the list while it is locked.
+        let served = self.common.served.borrow().clone();
+        for served in &served {
             let sync_point = cameras.registry().sync_point(served.camera);
             cameras.learn(served.camera, |known| {
                 if let Some(survey) = &survey {

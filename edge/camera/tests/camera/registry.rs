@@ -118,6 +118,28 @@ async fn facts_and_encoders_of_the_registrys_cameras_are_known_and_forgotten_wit
     site.close().await;
 }
 
+#[test]
+fn cameras_that_change_while_others_are_told_of_block_nobody() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let (_camsim, _camera, site, mut desired) = runtime.block_on(one());
+    runtime.block_on(site.understood(desired.camera_id));
+    let cameras = site.cameras.clone();
+    // On a thread of its own: what blocks there can still be noticed here.
+    let changes = runtime.spawn_blocking(move || {
+        for change in 0..3_000 {
+            desired.tiers[0].profile = format!("profile_{change}");
+            cameras.apply(std::slice::from_ref(&desired));
+        }
+    });
+    let ended = runtime.block_on(async { timeout(PATIENCE, changes).await });
+    if ended.is_err() {
+        // It would wait for the threads that wait for each other.
+        std::mem::forget(runtime);
+        panic!("those who change cameras and those who tell of them wait for each other");
+    }
+    runtime.block_on(site.close());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_move_that_nobody_stops_is_stopped_here() {
     let (_camsim, camera, site, desired) = one().await;
