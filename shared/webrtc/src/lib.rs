@@ -30,6 +30,7 @@ mod hold;
 mod lineup;
 mod metrics;
 mod negotiate;
+mod nomination;
 mod pace;
 mod socket;
 mod sound;

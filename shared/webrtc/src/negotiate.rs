@@ -17,6 +17,7 @@ use crate::{
     error::{OfferError, TrickleError},
     formats::{self, AUDIO, Line, Lines, VIDEO},
     frame::FeedMedia,
+    nomination::Nomination,
 };
 
 /// Answers offers: one certificate, one set of candidates for all.
@@ -32,6 +33,7 @@ pub(crate) struct Negotiated {
     pub(crate) answer: String,
     pub(crate) ufrag: String,
     pub(crate) remote_ufrag: String,
+    pub(crate) nomination: Option<Nomination>,
     pub(crate) lines: Lines,
     /// Whether the viewer can say when it wants sound.
     pub(crate) talks: bool,
@@ -64,9 +66,11 @@ impl Negotiator {
         let answer = rtc.sdp_api().accept_offer(parsed).map_err(malformed)?;
         let answer = one_stream(&answer.to_sdp_string());
         let lines = lines(&mut rtc, &offer, feed)?;
-        let ufrag = rtc.direct_api().local_ice_credentials().ufrag;
+        let credentials = rtc.direct_api().local_ice_credentials();
+        let nomination = Nomination::new(&self.crypto, &credentials, &remote_ufrag);
+        let ufrag = credentials.ufrag;
         let talks = offer.lines().any(|line| line.starts_with("m=application "));
-        Ok(Negotiated { rtc, answer, ufrag, remote_ufrag, lines, talks })
+        Ok(Negotiated { rtc, answer, ufrag, remote_ufrag, nomination, lines, talks })
     }
 
     fn session(&self, now: Instant) -> Rtc {

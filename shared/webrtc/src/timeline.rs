@@ -31,7 +31,15 @@ pub(crate) struct Stamp {
 impl Timeline {
     /// A timeline that begins at `base` (RFC 3550 §5.1 asks for a random one), of `rate` ticks a second.
     pub(crate) fn new(base: u32, rate: u32) -> Self {
-        Self { base: i64::from(base), rate: rate.into(), offset: 0, last: None, newest: None, renewed: false, leaps: false }
+        Self {
+            base: i64::from(base),
+            rate: rate.into(),
+            offset: 0,
+            last: None,
+            newest: None,
+            renewed: false,
+            leaps: false,
+        }
     }
 
     /// From here on the feed's clock has `rate` ticks a second.

@@ -23,6 +23,7 @@ use crate::{
     frame::{AudioKind, AudioPacket, FeedId, FeedMedia},
     lineup::Lineup,
     negotiate::Negotiated,
+    nomination::Nomination,
     sound::{self, Sound},
     stun::Kind,
 };
@@ -31,6 +32,8 @@ use crate::{
 pub(crate) struct Viewer {
     rtc: Rtc,
     session: Names,
+    nomination: Option<Nomination>,
+    nominated: bool,
     lines: Lines,
     /// The number of the feed's pictures, where the viewer takes them.
     video: Option<Pt>,
@@ -111,12 +114,14 @@ pub(crate) enum Notice {
 
 impl Viewer {
     pub(crate) fn new(now: Instant, feed: FeedId, negotiated: Negotiated) -> Self {
-        let Negotiated { rtc, ufrag, remote_ufrag, lines, talks, .. } = negotiated;
+        let Negotiated { rtc, ufrag, remote_ufrag, nomination, lines, talks, .. } = negotiated;
         // A browser holds its pictures back for sound, so a player asks for it; others cannot.
         let sound = Sound::new(!talks && lines.audio.is_some());
         Self {
             rtc,
             session: Names { ufrag, remote_ufrag },
+            nomination,
+            nominated: false,
             video: lines.video_type(Codec::H264),
             lines,
             feed,
@@ -186,11 +191,25 @@ impl Viewer {
 
     /// A packet of the viewer. `false` if its session could make nothing of it.
     pub(crate) fn receive(&mut self, now: Instant, kind: Kind, packet: Receive<'_>) -> bool {
+        if kind == Kind::Dtls && !self.nominated {
+            self.nominated = true;
+            self.nominate(now, &packet);
+        }
         let taken = self.rtc.handle_input(Input::Receive(now, packet)).is_ok();
         if taken && matches!(kind, Kind::Stun | Kind::Rtcp) {
             self.times.heard = Some(now);
         }
         taken
+    }
+
+    /// The path this packet came on is the viewer's choice until it says otherwise.
+    fn nominate(&mut self, now: Instant, packet: &Receive<'_>) {
+        let Some(nomination) = &self.nomination else { return };
+        let check = Receive::new(packet.proto, packet.source, packet.destination, nomination.request());
+        if let Ok(check) = check {
+            // Where it is not taken, the viewer's own nomination follows.
+            let _ = self.rtc.handle_input(Input::Receive(now, check));
+        }
     }
 
     /// Tells the viewer how old its picture is, once a second.

@@ -11,6 +11,7 @@ use str0m::{
     Event as RtcEvent, Input, Output, Rtc, RtcConfig,
     change::{SdpAnswer, SdpPendingOffer},
     channel::{ChannelConfig, ChannelId},
+    ice::StunMessage,
     media::{Direction, KeyframeRequestKind, MediaKind, Mid},
     net::Receive,
     rtp::Ssrc,
@@ -32,6 +33,7 @@ pub struct Peer {
     outgoing: VecDeque<(SocketAddr, Vec<u8>)>,
     deadline: Instant,
     lose: u32,
+    nominates: bool,
     buffer: Box<[u8]>,
 }
 
@@ -161,6 +163,7 @@ impl Peer {
             outgoing: VecDeque::new(),
             deadline: now,
             lose: 0,
+            nominates: true,
             buffer: vec![0; 2_048].into_boxed_slice(),
         };
         Ok((peer, offer.to_sdp_string()))
@@ -228,6 +231,11 @@ impl Peer {
     /// The next `count` media packets are lost on their way.
     pub fn lose(&mut self, count: u32) {
         self.lose = count;
+    }
+
+    /// It tries paths and names none as the one to use, as browsers do for their first 50 ms.
+    pub fn nominate_none(&mut self) {
+        self.nominates = false;
     }
 
     /// Asks the sender for a key frame (PLI).
@@ -306,6 +314,7 @@ impl Peer {
                     self.deadline = at;
                     return Ok(());
                 }
+                Output::Transmit(transmit) if !self.nominates && is_nomination(&transmit.contents) => {}
                 Output::Transmit(transmit) => {
                     self.outgoing.push_back((transmit.destination, transmit.contents.into()));
                 }
@@ -367,6 +376,11 @@ impl Peer {
         }
         Ok(())
     }
+}
+
+/// A connectivity check that names its path as the one to use (RFC 8445 §7.1.2).
+fn is_nomination(packet: &[u8]) -> bool {
+    StunMessage::parse(packet).is_ok_and(|message| message.use_candidate())
 }
 
 /// Media packets by RFC 7983 and RFC 5761: neither STUN, DTLS nor RTCP.

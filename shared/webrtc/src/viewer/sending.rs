@@ -92,6 +92,11 @@ impl Viewer {
         }
     }
 
+    fn answers_nobody(&self, datagram: &[u8]) -> bool {
+        self.times.connected.is_none()
+            && self.nomination.as_ref().is_some_and(|nomination| nomination.is_answered_by(datagram))
+    }
+
     /// Takes everything out of the session. How many media packets left.
     pub(super) fn drain(&mut self, now: Instant, egress: &mut Egress, notices: &mut Vec<Notice>) -> u64 {
         let mut media = 0;
@@ -101,6 +106,7 @@ impl Viewer {
                     self.times.rtc = at;
                     return media;
                 }
+                Ok(Output::Transmit(transmit)) if self.answers_nobody(&transmit.contents) => {}
                 Ok(Output::Transmit(transmit)) => {
                     media += u64::from(Kind::of(&transmit.contents) == Kind::Other);
                     egress.stage(&transmit);

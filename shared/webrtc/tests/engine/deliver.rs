@@ -3,7 +3,7 @@ use std::time::Duration;
 use sluice_load::{Event, Packet, Peer, Tally, Transport};
 use sluice_webrtc::{EngineEvent, SessionKey};
 
-use crate::stage::{FEED, PATIENCE, Stage, number, packets_until};
+use crate::stage::{FEED, LOOPBACK, PATIENCE, Stage, number, packets_until};
 
 /// Distinct timestamps in the order they came.
 fn timestamps(packets: &[Packet]) -> Vec<u32> {
@@ -220,6 +220,18 @@ async fn the_data_channel_tells_how_old_pictures_are_and_carries_text_back() {
         })
         .await;
     assert_eq!(said, "stalled");
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn a_viewer_is_answered_on_the_path_its_handshake_came_before_it_names_one() {
+    let mut stage = Stage::new();
+    stage.push_gop(3);
+    let (mut peer, offer) = Peer::offer(stage.clock, Transport::Udp, LOOPBACK).await.unwrap();
+    peer.nominate_none();
+    let answer = stage.engine.open(SessionKey(1), FEED, offer).await.unwrap();
+    peer.accept(&answer.sdp).await.unwrap();
+    peer.until(PATIENCE, |event| matches!(event, Event::Connected).then_some(())).await.unwrap();
     stage.end().await;
 }
 

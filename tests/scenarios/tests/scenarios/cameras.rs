@@ -62,7 +62,7 @@ async fn a_hundred_cameras_are_found_opened_and_accepted_with_what_they_can_do()
 async fn cameras_that_lost_their_power_play_again_and_are_locked_by_nobody() -> Result<()> {
     let lan = Lan::of(20, &["--replay"]).await?;
     lan.cameras()?.accept_all(&lan.demo.client).await?;
-    lan.demo.cameras_ready().await?;
+    eventually_within(PATIENCE, || lan.demo.cameras_ready()).await?;
     let cameras = lan.cameras()?;
     let before = wrong(cameras).await?;
     cameras.fault("offline").await?;
