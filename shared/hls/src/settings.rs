@@ -8,9 +8,9 @@ use sluice_media::Codec;
 pub struct Settings {
     /// A part holds as many whole frames as fit into this.
     pub part_target: Duration,
-    /// Segments listed, the open one included.
+    /// Segments listed, the open one included; more where they last less than three target durations.
     pub window: usize,
-    /// EXT-X-TARGETDURATION in seconds. Too large costs nothing; it grows only for a segment that is longer.
+    /// EXT-X-TARGETDURATION in seconds; it grows only for a segment that is longer.
     pub target_duration: u32,
     /// Bytes of parts and waiting frames, all renditions together.
     pub max_bytes: usize,

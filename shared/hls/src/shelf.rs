@@ -157,9 +157,18 @@ impl Shelf {
         }
     }
 
-    /// Drops what is beyond the window or the bound, oldest first; the open segment stays.
+    /// Drops what is beyond the window or the bound, oldest first; the open segment stays. A playlist that does without
+    /// a segment lasts three target durations all the same (RFC 8216 §6.2.2): players that know no parts look for news
+    /// once in a target duration.
     pub(crate) fn trim(&mut self, window: usize, max_bytes: usize) {
-        while self.segments.len() > 1 && (self.segments.len() > window.max(2) || self.bytes > max_bytes) {
+        let least = 3_000_000 * self.target_duration;
+        let mut lasts = self.segments.iter().map(|segment| segment.micros).sum::<u64>();
+        while self.segments.len() > 1 {
+            lasts -= self.segments.front().map_or(0, |segment| segment.micros);
+            let many = self.segments.len() > window.max(2) && lasts >= least;
+            if !many && self.bytes <= max_bytes {
+                break;
+            }
             if let Some(segment) = self.segments.pop_front() {
                 self.bytes -= segment.bytes;
                 self.discontinuities_gone += u64::from(segment.discontinuity);

@@ -33,6 +33,8 @@ use crate::{
 pub(crate) struct StartQuery {
     /// `auto` (the default), `webrtc`, `ll-hls`, or `hls`: LL-HLS or HLS, and the answer's `protocol` says which.
     protocol: Option<String>,
+    /// `false` with `protocol=hls`: HLS in whole segments, for players that take no low-latency playlists.
+    low_latency: Option<bool>,
     /// An opaque id of the operator, for the audit.
     on_behalf_of: Option<String>,
     /// The caller's own name for this viewer; starts that agree in it are one.
@@ -146,7 +148,7 @@ pub(crate) async fn whep(
 
 /// HLS for standard players: the same decision and audit as `/play`, then the node's multivariant playlist by 307,
 /// with a one-time token in its address. Players that can send no `Authorization` take the `url` that
-/// `POST /streams/{camera_id}/start?protocol=hls` answers.
+/// `POST /streams/{camera_id}/start?protocol=hls&low_latency=false` answers.
 #[utoipa::path(get, path = "/streams/{camera_id}/index.m3u8", tag = "streams",
     params(("camera_id" = String, Path), PlaylistQuery), responses((status = 307), (status = 404, body = Problem),
     (status = 409, body = Problem), (status = 422, body = Problem)))]
@@ -191,6 +193,8 @@ struct Start {
     wish: PlayWish,
     /// In place of the wish's.
     protocol: Option<ProtocolWish>,
+    /// The player takes no low-latency playlists.
+    whole_segments: bool,
     viewer: PlayViewer,
 }
 
@@ -207,6 +211,7 @@ fn merged(query: &StartQuery, body: StartBody) -> Start {
         origin: body.origin,
         wish,
         protocol: None,
+        whole_segments: query.low_latency == Some(false),
         viewer: body.viewer,
     }
 }
@@ -237,11 +242,14 @@ async fn begin(
     let mut faults = Faults::default();
     let mut wished = wish(&start.wish, "", &mut faults);
     let viewer = viewer(&start.viewer, "viewer", &mut faults);
+    if start.whole_segments && wished.protocol != ProtocolWish::Only(Protocol::Hls) {
+        faults.add("low_latency", "invalid", "false goes with protocol=hls");
+    }
     faults.finish()?;
     wished.protocol = match (start.protocol, wished.protocol) {
         (Some(protocol), _) => protocol,
         // In this form `hls` means LL-HLS or HLS.
-        (None, ProtocolWish::Only(Protocol::Hls)) => ProtocolWish::AnyHls,
+        (None, ProtocolWish::Only(Protocol::Hls)) if !start.whole_segments => ProtocolWish::AnyHls,
         (None, wished) => wished,
     };
     let known = standing::playable(state, who.tenant(), vec![camera.to_owned()]).await?.pop().flatten();

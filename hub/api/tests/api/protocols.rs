@@ -174,6 +174,13 @@ async fn one_camera_is_started_as_hls_and_its_session_switched_by_another_start(
     };
     let hls = start("protocol=hls&client_ref=a").await.body;
     assert_eq!((&hls["protocol"], codes(&hls)[0]), (&json!("ll-hls"), "protocol-asked"));
+    let whole = start("protocol=hls&low_latency=false&client_ref=vlc").await.body;
+    assert_eq!((&whole["protocol"], codes(&whole)[0]), (&json!("hls"), "protocol-asked"));
+    let neither = start("protocol=ll-hls&low_latency=false&client_ref=vlc").await;
+    assert_eq!(
+        (neither.status, &neither.body["errors"][0]["field"]),
+        (StatusCode::UNPROCESSABLE_ENTITY, &json!("low_latency"))
+    );
     let auto = start("client_ref=b").await.body;
     let switched = start("client_ref=b&protocol=hls").await.body;
     assert_eq!((&auto["protocol"], &switched["protocol"]), (&json!("webrtc"), &json!("ll-hls")));

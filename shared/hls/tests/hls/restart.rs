@@ -138,7 +138,7 @@ fn other_parameter_sets_at_a_key_frame_bring_a_new_map() {
     let large = packager.multivariant(true, Flavour::LowLatency).unwrap();
     assert!(large.contains("CODECS=\"avc1.64000d\",RESOLUTION=322x182"), "{large}");
     // The first map leaves with its last segment.
-    feed(&mut packager, &mut camera, 25 * 9);
+    feed(&mut packager, &mut camera, 25 * 38);
     assert_eq!(packager.resource("v-init-1.mp4"), Resource::Gone);
 }
 
@@ -225,7 +225,14 @@ fn the_standard_flavour_has_three_whole_segments_and_no_gap() {
     assert!(list.segments.iter().all(|segment| segment.parts.is_empty() && !segment.gap));
     feed(&mut packager, &mut camera, 2_000);
     let list = Playlist::parse(&packager.playlist(Rendition::Video, Flavour::Standard).unwrap());
-    assert_eq!((list.segments.len(), list.target_duration), (7, 3));
+    assert_eq!((list.segments.len(), list.target_duration), (18, 3));
+    assert!(list.media_sequence > 2, "the oldest are gone");
+    let whole = low_latency(&packager, Rendition::Video);
+    let lasts: f64 = whole.segments.iter().filter_map(|segment| segment.duration).sum();
+    assert!(
+        lasts >= 3.0 * f64::from(u32::try_from(whole.target_duration).unwrap()),
+        "RFC 8216 §6.2.2: {lasts} s"
+    );
     assert!(packager.multivariant(false, Flavour::Standard).unwrap().ends_with("\nvideo-hls.m3u8\n"));
 }
 
