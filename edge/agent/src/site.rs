@@ -1,6 +1,11 @@
 //! The cameras of this site: their streams, their ONVIF side, and what else is on the networks.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use sluice_edge_camera::{
     CameraMetrics, Cameras, Connector, Credentials, HttpError, Networks, Pins, Range,
@@ -29,6 +34,8 @@ pub(crate) struct Site {
     pub(crate) pulls: Pulls,
     pub(crate) cameras: Cameras,
     pub(crate) discovery: Discovery,
+    /// The document in force.
+    applied: Arc<Mutex<Vec<DesiredCamera>>>,
     /// What the link was handed of what was found.
     told: watch::Sender<Arc<Found>>,
     seal_key: Keypair,
@@ -67,12 +74,27 @@ impl Site {
         let places = (search(limits), networks);
         let discovery = Discovery::spawn(scope, clock, places, Arc::new(connector), metrics);
         let (told, _) = watch::channel(Arc::default());
-        Ok((Self { pulls, cameras, discovery, told, seal_key: seal_key.clone() }, events))
+        let applied = Arc::default();
+        Ok((Self { pulls, cameras, discovery, applied, told, seal_key: seal_key.clone() }, events))
     }
 
     /// Makes everything agree with the registry. What did not change is not touched.
     pub(crate) fn apply(&self, desired: &[DesiredCamera]) {
-        self.cameras.apply(desired);
+        let mut applied = self.applied();
+        *applied = desired.to_vec();
+        self.cameras.apply(&applied);
+        self.pull(&applied);
+    }
+
+    /// What was applied last, where a camera was found to be elsewhere. Another document may come at the same moment:
+    /// the newest stays in force.
+    fn apply_again(&self) {
+        let applied = self.applied();
+        self.cameras.apply(&applied);
+        self.pull(&applied);
+    }
+
+    fn pull(&self, desired: &[DesiredCamera]) {
         let here = |camera: &DesiredCamera| {
             let mut camera = camera.clone();
             for tier in &mut camera.tiers {
@@ -81,6 +103,10 @@ impl Site {
             camera
         };
         self.pulls.apply(&desired.iter().map(here).collect::<Vec<_>>());
+    }
+
+    fn applied(&self) -> MutexGuard<'_, Vec<DesiredCamera>> {
+        self.applied.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A password as the hub sealed it for this device.
@@ -122,7 +148,7 @@ impl Site {
                     }
                 }
                 if moved {
-                    self.apply(&desired.cameras);
+                    self.apply_again();
                 }
                 if moved || known.as_ref() != Some(&desired) {
                     self.discovery.allow(named(&desired.cameras)).await;

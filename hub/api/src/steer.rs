@@ -50,12 +50,13 @@ async fn moved(state: &ApiState, steer: Steer) -> Result<(), Problem> {
     if !view.ptz {
         return Err(Problem::forbidden("this session may not move its camera"));
     }
-    if steer.command != PtzCommand::Stop {
-        if matches!(view.phase, Phase::Ended(_)) {
-            return Err(sluice_hub_streams::StreamsError::Ended.into());
-        }
-        if !may_still(state, view.tenant, &view.credential, Right::Ptz).await? {
-            return Err(Problem::forbidden("who asked for this session may not move cameras any more"));
+    match (matches!(view.phase, Phase::Ended(_)), &steer.command) {
+        (true, PtzCommand::Stop) => {}
+        (true, _) => return Err(sluice_hub_streams::StreamsError::Ended.into()),
+        (false, _) => {
+            if !may_still(state, view.tenant, &view.credential, Right::Ptz).await? {
+                return Err(Problem::forbidden("who asked for this session may not move cameras any more"));
+            }
         }
     }
     move_it(state, (view.tenant, view.credential), &view.camera.to_string(), steer.command).await

@@ -13,6 +13,10 @@ class Channel extends EventTarget {
     this.sent.push(JSON.parse(text) as { id: number; ptz: Move });
   }
 
+  close(): void {
+    this.readyState = "closing";
+  }
+
   answer(value: unknown): void {
     this.dispatchEvent(new MessageEvent("message", { data: typeof value === "string" ? value : JSON.stringify(value) }));
   }
@@ -52,6 +56,20 @@ test("moves go over the connection once it has a channel, by the API until then 
   const none = rig();
   await none.line.send(stop);
   assert.deepEqual(none.posted, [stop]);
+});
+
+test("what a closing channel does not take goes by the API, and nobody waits for a line that is closed", async () => {
+  const channel = new Channel();
+  const { line, posted } = rig(channel);
+  channel.readyState = "open";
+  channel.send = () => { throw new DOMException("full", "OperationError"); };
+  assert.deepEqual(await line.send(left), { ok: true, value: "by the API" });
+  channel.send = () => undefined;
+  const [moving, stopping] = [line.send(left), line.send(stop)];
+  line.close();
+  assert.equal(channel.readyState, "closing");
+  assert.ok((await moving).ok && (await stopping).ok);
+  assert.deepEqual(posted, [left, stop]);
 });
 
 test("a move whose place a later one took is no trouble", async () => {

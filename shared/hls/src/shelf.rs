@@ -159,13 +159,16 @@ impl Shelf {
 
     /// Drops what is beyond the window or the bound, oldest first; the open segment stays. A playlist that does without
     /// a segment lasts three target durations all the same (RFC 8216 §6.2.2): players that know no parts look for news
-    /// once in a target duration.
+    /// once in a target duration. The gap is nothing to come for, and such players stumble over it.
     pub(crate) fn trim(&mut self, window: usize, max_bytes: usize) {
         let least = 3_000_000 * self.target_duration;
-        let mut lasts = self.segments.iter().map(|segment| segment.micros).sum::<u64>();
+        let whole = self.segments.len() - usize::from(self.open);
+        let mut lasts = self.segments.iter().take(whole).map(|segment| segment.micros).sum::<u64>();
         while self.segments.len() > 1 {
-            lasts -= self.segments.front().map_or(0, |segment| segment.micros);
-            let many = self.segments.len() > window.max(2) && lasts >= least;
+            let (oldest, gap) =
+                self.segments.front().map_or((0, false), |segment| (segment.micros, segment.gap));
+            lasts -= oldest;
+            let many = self.segments.len() > window.max(2) && (gap || lasts >= least);
             if !many && self.bytes <= max_bytes {
                 break;
             }

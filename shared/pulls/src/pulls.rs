@@ -254,7 +254,11 @@ impl Shared {
         for stream in streams.values_mut() {
             let Some(source) = &stream.source else { continue };
             let status = source.status();
-            let (subscribers, bytes) = (status.borrow().subscribers, status.borrow().ring_bytes);
+            let (subscribers, bytes) = {
+                // Borrowed once: a second time would wait for a writer that waits for the first.
+                let status = status.borrow();
+                (status.subscribers, status.ring_bytes)
+            };
             if subscribers > 0 {
                 stream.used = now;
             }

@@ -8,7 +8,7 @@ use str0m::{
 /// A viewer that got an answer to its check may send on that path before it nominates one (RFC 8445 §12.1), and Chromium
 /// does: its handshake follows its first check, its nomination 50 ms later. The session answers on a nominated path
 /// only. So once a viewer's handshake has come on a path, which shows that packets pass both ways, the session is told
-/// what the viewer is about to say. It names another path as ever.
+/// what the viewer is about to say. It may name another path later.
 #[derive(Debug)]
 pub(crate) struct Nomination {
     request: Vec<u8>,

@@ -132,7 +132,7 @@ pub fn read(text: &str) -> Result<Asked, Unread> {
         return Err(Unread { id: None, refusal: Refusal::new(413, "body-too-large", detail) });
     }
     let id = || serde_json::from_str::<OnlyId>(text).ok().map(|message| message.id);
-    // Serde would take an array for an object, part by part in their order.
+    // Serde would take an array for an object, part by part in their order; within a move that does no harm.
     if !text.trim_start().starts_with('{') {
         let refusal = Refusal::new(400, "json-malformed", "a message is a JSON object".to_owned());
         return Err(Unread { id: None, refusal });

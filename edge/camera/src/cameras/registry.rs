@@ -133,7 +133,8 @@ impl Shared {
                     Some(seat) => ((self.open)(camera), seat.entered + 1),
                     None => ((self.open)(camera), 0),
                 };
-                let again = before.as_ref().is_some_and(|seat| seat.entered != entered);
+                let again =
+                    credentials.is_some() && before.as_ref().is_some_and(|seat| seat.entered != entered);
                 let contact = registry.xaddr(camera).map(|xaddr| {
                     let place = (xaddr.to_string(), self.connector.fingerprint(credentials.as_ref()));
                     let running = contacts.get(&place).or_else(|| registry.contacts.get(&place)).cloned();

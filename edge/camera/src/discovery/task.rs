@@ -354,7 +354,10 @@ impl Task {
             Some((id, places)) => {
                 // A person who wants it opened was told that its certificate is another.
                 if self.inventory.has_other_certificate(id) {
-                    places.iter().for_each(|place| self.asker.trust_anew(place));
+                    // Its own: a device may name places of others.
+                    let host = places.first().and_then(Url::host);
+                    let own = places.iter().filter(|place| place.host() == host);
+                    own.for_each(|place| self.asker.trust_anew(place));
                 }
                 Trial { id, key, places }
             }

@@ -223,6 +223,8 @@ async fn who_may_not_move_cameras_any_more_does_not_by_a_session_of_before() {
         hub.call(As::Console(&ours.admin), Method::PATCH, &path, Some(json!({ "role": "viewer" }))).await;
     assert_eq!(demoted.status, StatusCode::OK, "{}", demoted.text);
     assert_eq!(steered(&mut hub, &session, there).await.unwrap().status, 403);
+    let stop = steered(&mut hub, &session, PtzCommand::Stop).await;
+    assert_eq!(stop.unwrap().status, 403, "nor stops what others move");
     // Nobody's session moves nothing, and one that was granted to watch alone stays one.
     let nobody = "ses_0198c0de00007000800000000000002a";
     assert_eq!(steered(&mut hub, nobody, PtzCommand::Stop).await.unwrap().code, "session-unknown");

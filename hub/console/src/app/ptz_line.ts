@@ -9,7 +9,7 @@ const ANSWER_LIMIT_MS = 12_000;
 const DONE: Result<unknown> = { ok: true, value: undefined };
 
 /** As much of a data channel as is used here. */
-export type ControlChannel = Pick<RTCDataChannel, "readyState" | "send" | "addEventListener">;
+export type ControlChannel = Pick<RTCDataChannel, "readyState" | "send" | "close" | "addEventListener">;
 
 interface Waiting {
   readonly move: Move;
@@ -52,8 +52,21 @@ export class PtzLine {
       const timer = setTimeout(() => { this.#settle(id, { ok: false, problem: SILENT }); }, ANSWER_LIMIT_MS);
       this.#waiting.set(id, { move, settle, timer });
     });
-    this.#channel.send(JSON.stringify({ id, ptz: move }));
+    try {
+      this.#channel.send(JSON.stringify({ id, ptz: move }));
+    } catch {
+      // It is closing, or its queue is full.
+      void this.#post(move).then((posted) => { this.#settle(id, posted); });
+    }
     return answer;
+  }
+
+  /** Nobody waits any more; a stop that was not answered goes the other way too. */
+  close(): void {
+    const channel = this.#channel;
+    this.#channel = undefined;
+    this.#settleLost();
+    channel?.close();
   }
 
   #tryOpen(): ControlChannel | undefined {

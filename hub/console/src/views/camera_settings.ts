@@ -86,7 +86,7 @@ export class SettingsSection implements Section {
     const budget = parseBudget(this.#budget.input.value);
     this.#name.setError(this.#name.input.value.trim() === "" ? t("form.required") : "");
     this.#budget.setError(budget === undefined ? c("budget-bad") : "");
-    const wrong = this.element.querySelector<HTMLElement>("[aria-invalid=true]");
+    const wrong = this.element.querySelector<HTMLElement>(":not([hidden]) > * [aria-invalid=true]");
     if (wrong || budget === undefined) {
       wrong?.focus();
       return undefined;

@@ -53,6 +53,7 @@ export class PtzPanel {
 
   close(): void {
     this.#handle({ kind: "let-go" });
+    this.#line.close();
     this.#end();
     this.#life.abort();
     clearTimeout(this.#timer);

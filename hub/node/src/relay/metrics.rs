@@ -65,7 +65,7 @@ impl RelayMetrics {
             registry.register("sessions_paused", text, all.pauses.clone());
             let text = "Moves of a camera that viewers asked for over their connection";
             registry.register("moves_asked", text, all.moves_asked.clone());
-            let text = "Those, and messages that are no moves, that were answered with a problem";
+            let text = "Those, and messages that are no moves, that were refused";
             registry.register("moves_refused", text, all.moves_refused.clone());
             let text = "Access units that are not what their line says";
             registry.register("units_refused", text, all.units_refused.clone());

@@ -176,7 +176,7 @@ fn sound_alone_has_segments_of_two_seconds() {
     let master = packager.multivariant(false, Flavour::LowLatency).unwrap();
     assert!(master.contains("CODECS=\"opus\"\naudio.m3u8\n"), "{master}");
     let standard = Playlist::parse(&packager.playlist(Rendition::Audio, Flavour::Standard).unwrap());
-    assert_eq!(standard.segments.len(), 17);
+    assert_eq!(standard.segments.len(), 18);
     assert!(matches!(packager.resource("a-init-1.mp4"), Resource::Found { content_type: "audio/mp4", .. }));
 }
 
