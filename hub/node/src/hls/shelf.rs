@@ -375,5 +375,5 @@ impl Shelf {
     }
 }
 
-/// More segments than any window holds.
+/// More segments than a run begins with.
 const MOST_AT_ONCE: u64 = 64;
