@@ -154,7 +154,7 @@ export function findTests(world: World): void {
     await card.getByLabel("What it is for").fill("Domes");
     await card.getByLabel("User").fill("keeper");
     await card.getByLabel("Password").fill("never to be seen");
-    await card.getByRole("button", { name: "Add" }).click();
+    await card.getByRole("button", { name: "Add", exact: true }).click();
     const kept = card.locator("[data-credential]", { hasText: "keeper" });
     await kept.waitFor();
     assert.ok(!(await page.content()).includes("never to be seen"));
