@@ -69,6 +69,8 @@ impl Stage {
                     }
                 }
                 FeedEvent::Unit { line, unit } => self.unit(line, unit)?,
+                // The hub may hear of the link a moment later than the edge.
+                FeedEvent::State { code, .. } if self.lines.is_empty() && code == "device-offline" => {}
                 other => others.push(other),
             }
         }
