@@ -86,12 +86,9 @@ impl Site {
         self.pull(&applied);
     }
 
-    /// What was applied last, where a camera was found to be elsewhere. Another document may come at the same moment:
-    /// the newest stays in force.
-    fn apply_again(&self) {
-        let applied = self.applied();
-        self.cameras.apply(&applied);
-        self.pull(&applied);
+    /// Pulls from where cameras are now. Another document may come at the same moment: the newest stays in force.
+    fn pull_anew(&self) {
+        self.pull(&self.applied());
     }
 
     fn pull(&self, desired: &[DesiredCamera]) {
@@ -148,7 +145,7 @@ impl Site {
                     }
                 }
                 if moved {
-                    self.apply_again();
+                    self.pull_anew();
                 }
                 if moved || known.as_ref() != Some(&desired) {
                     self.discovery.allow(named(&desired.cameras)).await;

@@ -347,10 +347,13 @@ impl Lineup {
 
     fn stamp_head(&mut self, now: Instant) -> Option<Stamp> {
         let item = self.queue.front()?;
-        let since = self.hurried.filter(|_| !item.paced).map(|at| now.saturating_duration_since(at));
-        if self.timed && since.is_some_and(|since| since >= STEADY) {
+        if self.timed
+            && !item.paced
+            && let Some(since) = self.hurried.map(|at| now.saturating_duration_since(at))
+            && since >= STEADY
+        {
             self.hurried = None;
-            if since.is_some_and(|since| since < FORGOTTEN) {
+            if since < FORGOTTEN {
                 self.timeline.leap();
                 self.orders.leapt = true;
             }

@@ -32,6 +32,7 @@ use crate::{
 pub(crate) struct Viewer {
     rtc: Rtc,
     session: Names,
+    /// Until it is connected.
     nomination: Option<Nomination>,
     nominated: bool,
     lines: Lines,
@@ -301,6 +302,7 @@ impl Viewer {
         match event {
             Event::Connected if self.times.connected.is_none() => {
                 self.times.connected = Some(now);
+                self.nomination = None;
                 notices.push(Notice::Connected(now.saturating_duration_since(self.times.opened)));
             }
             Event::KeyframeRequest(_) => notices.push(Notice::PictureLost),

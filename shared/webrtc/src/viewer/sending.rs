@@ -93,8 +93,7 @@ impl Viewer {
     }
 
     fn answers_nobody(&self, datagram: &[u8]) -> bool {
-        self.times.connected.is_none()
-            && self.nomination.as_ref().is_some_and(|nomination| nomination.is_answered_by(datagram))
+        self.nomination.as_ref().is_some_and(|nomination| nomination.is_answered_by(datagram))
     }
 
     /// Takes everything out of the session. How many media packets left.
