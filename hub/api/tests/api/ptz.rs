@@ -2,6 +2,7 @@ use std::sync::{Arc, Mutex};
 
 use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
+use sluice_ids::DeviceId;
 use sluice_wire::{
     control::{Action, Failure, FailureCode, Outcome, Preset, PtzCommand},
     node::Steer,
@@ -10,13 +11,11 @@ use sluice_wire::{
 
 use crate::hub::{As, Login, TestHub, camera_body};
 
-#[tokio::test]
-async fn a_camera_is_moved_by_its_device() {
-    let (mut hub, ours) = TestHub::with_tenant().await;
-    let camera = hub.camera(&ours, "gate").await;
+/// The moves that a device is told from now on. It has one place, and knows no other.
+fn obeyed(hub: &mut TestHub, device: DeviceId) -> Arc<Mutex<Vec<PtzCommand>>> {
     let commands = Arc::new(Mutex::new(Vec::new()));
     let noted = Arc::clone(&commands);
-    hub.devices.obey(ours.device, move |action| {
+    hub.devices.obey(device, move |action| {
         let Action::Ptz { command, .. } = action else { return None };
         noted.lock().unwrap().push(command.clone());
         Some(match command {
@@ -28,6 +27,14 @@ async fn a_camera_is_moved_by_its_device() {
             _ => Outcome::Done,
         })
     });
+    commands
+}
+
+#[tokio::test]
+async fn a_camera_is_moved_by_its_device() {
+    let (mut hub, ours) = TestHub::with_tenant().await;
+    let camera = hub.camera(&ours, "gate").await;
+    let commands = obeyed(&mut hub, ours.device);
     let path = format!("/cameras/{camera}/ptz");
     let go = async |body: Value| hub.call(As::Token(&ours.token), Method::POST, &path, Some(body)).await;
     let right = go(json!({ "continuous": { "pan": 0.5, "for_ms": 400 } })).await;
@@ -170,19 +177,7 @@ async fn a_session_may_move_its_camera_where_who_asked_for_it_may_and_a_program_
 async fn a_move_over_a_viewers_connection_is_the_same_move_with_the_same_audit() {
     let (mut hub, ours) = TestHub::with_tenant().await;
     let camera = hub.camera(&ours, "gate").await;
-    let commands = Arc::new(Mutex::new(Vec::new()));
-    let noted = Arc::clone(&commands);
-    hub.devices.obey(ours.device, move |action| {
-        let Action::Ptz { command, .. } = action else { return None };
-        noted.lock().unwrap().push(command.clone());
-        Some(match command {
-            PtzCommand::GoTo { .. } => Outcome::Failed(Failure {
-                code: FailureCode::NotSupported,
-                text: "it has no such place".into(),
-            }),
-            _ => Outcome::Done,
-        })
-    });
+    let commands = obeyed(&mut hub, ours.device);
     let operator = user(&hub, &ours.admin, "operator").await;
     let (session, _) = played(&hub, As::Console(&operator), &camera, None).await;
     let right = PtzCommand::Continuous { pan: 0.5, tilt: 0.0, zoom: 0.0, for_ms: 400 };
