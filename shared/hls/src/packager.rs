@@ -173,6 +173,13 @@ impl Packager {
         self.shelf(rendition).map_or(Position { msn: 1, part: 0 }, |shelf| shelf.next())
     }
 
+    /// The segment in which a player begins that keeps PART-HOLD-BACK: it needs all from its first part on, for that
+    /// alone can be shown without what is before it. Nothing before the first part.
+    #[must_use]
+    pub fn start(&self, rendition: Rendition) -> Option<u64> {
+        self.shelf(rendition)?.start()
+    }
+
     /// Whether a blocking reload that asks for `msn`, and perhaps a part of it, can be answered now. A part
     /// behind a segment's last one means the first of the next (RFC 8216bis §6.2.5.2).
     #[must_use]

@@ -29,8 +29,7 @@ fn low_latency(shelf: &Shelf, other: Option<&Report>) -> Option<String> {
     let lines: usize = shelf.segments.iter().map(|segment| segment.part_lines.len() + 160).sum();
     let mut out = String::with_capacity(lines + 512);
     let target = Millis(shelf.part_target_ms);
-    // Three part targets at least (RFC 8216bis §4.4.3.8).
-    let hold = Millis(3 * shelf.part_target_ms);
+    let hold = Millis(shelf.hold_back_ms());
     put(
         &mut out,
         format_args!("#EXTM3U\n#EXT-X-VERSION:9\n#EXT-X-TARGETDURATION:{}\n", shelf.target_duration),

@@ -196,6 +196,23 @@ impl Shelf {
         Some(Position { msn: segment.msn, part: segment.parts.len() as u32 - 1 })
     }
 
+    /// The segment that lies PART-HOLD-BACK before the end; the oldest where there is less.
+    pub(crate) fn start(&self) -> Option<u64> {
+        let mut behind = 0;
+        let whole = self.segments.iter().filter(|segment| !segment.gap && !segment.parts.is_empty());
+        let needed = whole.rev().take_while(|segment| {
+            let far_enough = behind >= 1_000 * self.hold_back_ms();
+            behind += segment.micros;
+            !far_enough
+        });
+        needed.last().map(|segment| segment.msn)
+    }
+
+    /// PART-HOLD-BACK: three part targets, the least there may be (RFC 8216bis §4.4.3.8).
+    pub(crate) fn hold_back_ms(&self) -> u64 {
+        3 * self.part_target_ms
+    }
+
     /// Bits per second: of the densest segment, and of all together. Nothing before the first part.
     pub(crate) fn rates(&self) -> Option<(u64, u64)> {
         let rate = |bytes: usize, micros: u64| (bytes as u64).saturating_mul(8_000_000) / micros.max(1);

@@ -107,7 +107,8 @@ impl PictureEncoder {
         let padding = settings
             .tier
             .bitrate_kbps
-            .map(|kbps| Padding::new(Syntax::H264, kbps, settings.fps, settings.gop_frames));
+            .map(|kbps| Padding::new(Syntax::H264, kbps, settings.fps, settings.gop_frames))
+            .map(|padding| if settings.grain { padding.seldom() } else { padding });
         Ok(Self { encoder, padding, settings })
     }
 

@@ -8,6 +8,8 @@ const KEY_WEIGHT: f64 = 8.0;
 const MAX_FILLER: usize = 1_150;
 /// Shorter than this a unit says nothing.
 const MIN_FILLER: usize = 4;
+/// Pictures' worth that is filled at one time where it is to be done seldom.
+const SELDOM: f64 = 1.5;
 
 /// Fills a stream up to its bitrate, key frames and others in their proportion.
 /// What the encoder overspent is saved from the filling that follows.
@@ -17,6 +19,8 @@ pub(crate) struct Padding {
     bytes_per_weight: f64,
     owed: f64,
     debt_limit: f64,
+    /// Less than this is owed on.
+    least: f64,
 }
 
 impl Padding {
@@ -30,7 +34,15 @@ impl Padding {
             bytes_per_weight: bytes_per_second * gop_seconds / weights,
             owed: 0.0,
             debt_limit: 2.0 * bytes_per_second,
+            least: MIN_FILLER as f64,
         }
+    }
+
+    /// Fills behind few pictures and leaves the others as the encoder made them, each one unit as a camera's are: what
+    /// is behind it costs a node a system call of its own.
+    pub(crate) fn seldom(mut self) -> Self {
+        self.least = SELDOM * self.bytes_per_weight;
+        self
     }
 
     /// The filler units (H.264 §7.3.2.7, H.265 §7.3.2.8) to send behind a picture of `size` bytes, one as long as the
@@ -38,7 +50,7 @@ impl Padding {
     pub(crate) fn fill(&mut self, key: bool, size: usize) -> Vec<Bytes> {
         self.owed += self.bytes_per_weight * if key { KEY_WEIGHT } else { 1.0 } - size as f64;
         self.owed = self.owed.max(-self.debt_limit);
-        if self.owed < MIN_FILLER as f64 {
+        if self.owed < self.least {
             return Vec::new();
         }
         let owed = self.owed as usize;

@@ -1,6 +1,6 @@
 import type HlsType from "hls.js";
 import type { ErrorData } from "hls.js";
-import { Ahead } from "./ahead.ts";
+import type { Ahead } from "./ahead.ts";
 import { mediaSource } from "./codecs.ts";
 import type { Connection, Decoded, End, Line, Stamp } from "./engine.ts";
 import { hlsSettings } from "./hls_settings.ts";
@@ -31,11 +31,13 @@ const UNDECODED: Reason = { code: "decode-failed", text: "The picture cannot be 
 const UNSUPPORTED: Reason = { code: "decoder-missing", text: "This browser cannot show this camera's video" };
 const NOT_LOADED: Reason = { code: "media-unreachable", text: "The player for HLS cannot be loaded" };
 
-let library: Promise<typeof HlsType> | undefined;
+type Library = typeof import("./hls_library.ts");
+
+let library: Promise<Library> | undefined;
 
 /** Fetches hls.js, once a page; whoever plays by WebRTC alone never does. A failed try may be made again. */
-export function loadHls(): Promise<typeof HlsType> {
-  library ??= import("./hls_library.ts").then(({ Hls }) => Hls);
+export function loadHls(): Promise<Library> {
+  library ??= import("./hls_library.ts");
   library.catch(() => { library = undefined; });
   return library;
 }
@@ -54,6 +56,7 @@ export function hlsPlays(): boolean {
 export class HlsConnection implements Connection {
   readonly #line: Line;
   #hls: HlsType | undefined;
+  #ahead: Ahead | undefined;
   #sound: boolean;
   #stamp: Stamp | undefined;
   #resource: string | undefined;
@@ -74,7 +77,7 @@ export class HlsConnection implements Connection {
     this.#line = line;
     this.#sound = line.sound;
     this.#tickers = [setInterval(() => { this.#tick(); }, LIFE_EVERY_MS), setInterval(() => { this.#keepNear(); }, PACE_EVERY_MS)];
-    loadHls().then((Hls) => { this.#start(Hls); }, () => { this.#down({ reason: NOT_LOADED, after: "again" }); });
+    loadHls().then((library) => { this.#start(library); }, () => { this.#down({ reason: NOT_LOADED, after: "again" }); });
   }
 
   mark({ mediaTime }: VideoFrameCallbackMetadata): number {
@@ -126,6 +129,7 @@ export class HlsConnection implements Connection {
     if (this.#closed) return;
     this.#closed = true;
     this.#tickers.forEach(clearInterval);
+    this.#ahead?.stop();
     // Destroying it now would take the last picture away, if it has shown one.
     if (this.#opened) this.#hls?.stopLoad();
     else this.letGo();
@@ -134,14 +138,16 @@ export class HlsConnection implements Connection {
     }
   }
 
-  #start(Hls: typeof HlsType): void {
+  #start({ Hls, Ahead }: Library): void {
     if (this.#closed) return;
     const { Events } = Hls;
     const lowLatency = this.#line.session.protocol === "ll-hls";
     const ahead = new Ahead();
-    const fLoader = lowLatency ? ahead.loader(Hls) : undefined;
-    const hls = new Hls({ ...hlsSettings(lowLatency), ...(fLoader && { fLoader }) });
+    // Before hls.js is set up, which takes a browser ten milliseconds.
+    if (lowLatency) ahead.begin(this.#address());
+    const hls = new Hls({ ...hlsSettings(lowLatency), ...(lowLatency && { loader: ahead.loader(Hls) }) });
     this.#hls = hls;
+    this.#ahead = ahead;
     hls.on(Events.MANIFEST_LOADED, (_event, { levels }) => { this.#open(hls, levels[0]?.url); });
     hls.on(Events.LEVEL_LOADED, (_event, { details }) => {
       ahead.playlist(details);
@@ -150,6 +156,8 @@ export class HlsConnection implements Connection {
     hls.on(Events.FRAG_BUFFERED, () => { this.#answered(true); });
     hls.on(Events.ERROR, (_event, data) => { this.#failed(Hls, data); });
     hls.loadSource(this.#address());
+    // Where no picture would have to stand until the next one comes, the element gets ready meanwhile.
+    if (this.#line.video.readyState === 0) this.#take(hls);
   }
 
   #address(): string {
@@ -165,6 +173,10 @@ export class HlsConnection implements Connection {
     this.#resource = resource(playlist, this.#address());
     this.#accepted();
     this.#answered(false);
+    this.#take(hls);
+  }
+
+  #take(hls: HlsType): void {
     if (this.#opened) return;
     this.#opened = true;
     this.#line.events.taking();

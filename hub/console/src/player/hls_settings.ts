@@ -20,6 +20,8 @@ function policy(tries: number, waitMs: number): HlsConfig["fragLoadPolicy"] {
 export function hlsSettings(lowLatency: boolean): Partial<HlsConfig> {
   return {
     lowLatencyMode: lowLatency,
+    // The element may not be ready when the playlist is, and hls.js looks again after 100 ms only.
+    startFragPrefetch: true,
     // fMP4 is handed on as it is, and the console's content policy allows no scripts made on the fly.
     enableWorker: false,
     // How far behind the live edge to play is the playlist's word (PART-HOLD-BACK); `Pace` brings the player there.

@@ -10,6 +10,7 @@
 mod address;
 mod answer;
 mod authorize;
+mod bundle;
 mod children;
 mod hold;
 mod open;

@@ -51,6 +51,8 @@ pub(crate) struct Refusal {
 pub(crate) struct Laid {
     /// The part that is being made: `(segment, part)` exists if it is before.
     pub(crate) next: (u64, u32),
+    /// The segment in which a player begins.
+    start: u64,
     low_latency: Option<Page>,
     standard: Option<Arc<Page>>,
     /// EXT-X-TARGETDURATION in seconds: it may grow for a camera with very long groups.
@@ -181,6 +183,18 @@ impl Laid {
         }
     }
 
+    /// The media a player asks for as it begins, with their names: the newest initialisation section and every part
+    /// from its first segment on.
+    pub(crate) fn beginning(&self, media: Media) -> Vec<(String, Bytes)> {
+        let init = self.inits.back().map(|(version, bytes)| (media.init(*version), bytes.clone()));
+        let segments = self.segments.iter().filter(|segment| segment.number >= self.start);
+        let parts = segments.flat_map(|segment| {
+            let parts = segment.parts.iter().enumerate();
+            parts.map(|(part, bytes)| (media.part(segment.number, part), bytes.clone()))
+        });
+        init.into_iter().chain(parts).collect()
+    }
+
     fn absent(&self, number: u64) -> Item {
         match self.segments.front() {
             Some(first) if number < first.number => Item::Gone,
@@ -227,7 +241,8 @@ impl Laid {
         let low_latency = packager.playlist(rendition, Flavour::LowLatency);
         let target = low_latency.as_deref().and_then(target_duration).unwrap_or_default();
         let inits = self.grown_inits(packager, media);
-        Self { next, low_latency: low_latency.map(Page::new), standard, target, inits, segments }
+        let start = packager.start(rendition).unwrap_or(next.0);
+        Self { next, start, low_latency: low_latency.map(Page::new), standard, target, inits, segments }
     }
 
     fn grown_inits(&self, packager: &Packager, media: Media) -> VecDeque<(u32, Bytes)> {

@@ -136,7 +136,7 @@ async fn cold(site: &Site) -> Result<Vec<Row>> {
 async fn viewers(site: &Site) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     for count in site.pick(vec![100, 200, 400], vec![50]) {
-        let (demo, hub) = site.start(1, &["--bitrate-kbps", "1000"]).await?;
+        let (demo, hub) = site.start(1, &["--replay", "--bitrate-kbps", "1000"]).await?;
         let mut crowd = site.crowd(&demo.file.cameras[0], "sub", count, 20);
         crowd.pid = Some(demo.file.pids.hub);
         let report = crowd.run(site.clock, &hub).await?;

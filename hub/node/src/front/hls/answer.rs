@@ -95,7 +95,7 @@ pub(super) fn media(asked: &HeaderMap, media: Media, pieces: &[Bytes]) -> (Respo
 }
 
 /// The pieces one behind the other; none is copied.
-fn body(mut pieces: Vec<Bytes>) -> Body {
+pub(super) fn body(mut pieces: Vec<Bytes>) -> Body {
     if pieces.len() > 1 {
         let pieces = pieces.into_iter().map(Ok::<_, Infallible>);
         return Body::from_stream(futures_util::stream::iter(pieces));

@@ -157,9 +157,16 @@ async fn resource(
     Ok(response)
 }
 
-/// Tells the relay once that media reaches this viewer.
+/// What of this name was given to a viewer may be media.
 pub(super) async fn fetched(front: &Front, seat: &Seat, name: &Name) {
-    if matches!(name, Name::Segment(..) | Name::Part(..)) && seat.plays() {
+    if matches!(name, Name::Segment(..) | Name::Part(..)) {
+        plays(front, seat).await;
+    }
+}
+
+/// Tells the relay once that media reaches this viewer.
+pub(super) async fn plays(front: &Front, seat: &Seat) {
+    if seat.plays() {
         front.relay.plays(seat.key).await;
     }
 }

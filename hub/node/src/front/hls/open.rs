@@ -11,7 +11,11 @@ use axum::{
 use serde::Deserialize;
 use sluice_hls::Flavour;
 
-use super::{answer, hold};
+use super::{
+    answer,
+    bundle::{self, Bundle},
+    children, hold,
+};
 use crate::{
     front::{
         Front,
@@ -30,7 +34,7 @@ pub(in crate::front) struct Wish {
 }
 
 /// `GET /hls/{camera}/{tier}/index.m3u8?token=…&audio=off`: opens the session and answers its multivariant playlist.
-/// A feed that was not open, or not packaged, is waited for.
+/// A feed that was not open, or not packaged, is waited for. Who accepts a [`Bundle`] gets the start of its media with it.
 pub(in crate::front) async fn open(
     State(front): State<Arc<Front>>,
     path: Result<Path<(String, String)>, PathRejection>,
@@ -49,7 +53,17 @@ pub(in crate::front) async fn open(
     match (head.master(with_audio, flavour), &head.refusal, &head.trouble) {
         (Some(text), ..) => {
             let root = format!("/hls/s/{}/{}/{}/", seat.secret.reveal(), seat.path, head.run);
-            Ok(answer::multivariant(rooted(text, &root)))
+            let index = rooted(text, &root);
+            if flavour == Flavour::Standard || !bundle::is_wanted(&headers) {
+                return Ok(answer::multivariant(index));
+            }
+            let mut bundle = Bundle::new(index);
+            bundle.begin(&seat, &head, with_audio, &root);
+            if bundle.media > 0 {
+                front.relay.hls.media_bytes.inc_by(bundle.media);
+                children::plays(&front, &seat).await;
+            }
+            Ok(bundle.answer())
         }
         (None, Some(Refusal { code, text }), _) => {
             Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code.clone(), text))

@@ -8,6 +8,7 @@ use crate::{
     hls::{Media, Refusal},
 };
 
+mod bundle;
 mod hold;
 mod hostile;
 

@@ -24,6 +24,14 @@ impl Media {
         }
     }
 
+    /// The low-latency playlist.
+    pub(crate) const fn playlist(self) -> &'static str {
+        match self {
+            Self::Video => "video.m3u8",
+            Self::Audio => "audio.m3u8",
+        }
+    }
+
     pub(super) fn part(self, segment: u64, part: usize) -> String {
         format!("{}{segment}.{part}.m4s", self.letter())
     }
