@@ -28,6 +28,15 @@ pub(crate) struct Stamp {
     pub(crate) captured_at_ms: i64,
 }
 
+impl Stamp {
+    /// Whether this tells the capture time of a later picture of video wrongly.
+    pub(crate) fn strays_from(self, later: Self) -> bool {
+        let ticks = later.rtp.wrapping_sub(self.rtp).cast_signed();
+        let told = self.captured_at_ms + i64::from(ticks / TICKS_PER_MS);
+        told.abs_diff(later.captured_at_ms) > STRAYS_MS
+    }
+}
+
 impl Timeline {
     /// A timeline that begins at `base` (RFC 3550 §5.1 asks for a random one), of `rate` ticks a second.
     pub(crate) fn new(base: u32, rate: u32) -> Self {
@@ -131,12 +140,30 @@ const JUMP_SECONDS: i64 = 10;
 const LEAP_SECONDS: i64 = 20_000;
 /// A day without a picture is a new clock too, whatever the clocks say.
 const LONGEST_PAUSE_SECONDS: i64 = 24 * 3_600;
+/// Of RTP time of video (RFC 6184 §8.1).
+const TICKS_PER_MS: i32 = 90;
+/// More than this between what was told and what is true is worth a message, ms: one picture of 25 a second.
+const STRAYS_MS: u64 = 40;
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn what_was_told_of_capture_time_holds_until_the_clocks_part() {
+        let told = Stamp { rtp: u32::MAX - 89_999, captured_at_ms: 1_000 };
+        for (rtp, captured_at_ms, strays) in [
+            (u32::MAX - 89_999, 1_000, false),
+            (0, 2_000, false),
+            (90_000 * 60, 62_040, false),
+            (90_000 * 60, 62_041, true),
+            (0, 1_900, true),
+        ] {
+            assert_eq!(told.strays_from(Stamp { rtp, captured_at_ms }), strays, "{rtp} {captured_at_ms}");
+        }
+    }
 
     #[test]
     fn differences_are_kept() {

@@ -26,6 +26,7 @@ use crate::{
     nomination::Nomination,
     sound::{self, Sound},
     stun::Kind,
+    timeline::Stamp,
 };
 
 /// One viewer: its WebRTC session, and what it is sent.
@@ -51,6 +52,8 @@ pub(crate) struct Viewer {
     pub(crate) armed: Option<Instant>,
     times: Times,
     channel: Option<ChannelId>,
+    /// What it was told last of the age of its pictures, and when.
+    told: Option<(Stamp, Instant)>,
     control: Control,
     next_sequence: u64,
     /// Packets handed to the session since its last step.
@@ -134,6 +137,7 @@ impl Viewer {
             armed: None,
             times: Times { opened: now, heard: None, connected: None, pictured: false, tell: None, rtc: now },
             channel: None,
+            told: None,
             control: Control::default(),
             // The upper bits are SRTP's rollover counter, which a viewer takes for zero.
             next_sequence: fastrand::u64(1..32_768),
@@ -213,7 +217,7 @@ impl Viewer {
         }
     }
 
-    /// Tells the viewer how old its picture is, once a second.
+    /// Tells the viewer how old its picture is, where that is due.
     pub(crate) fn tell_freshness(&mut self, at: Moment) {
         let Moment { now, unix_millis } = at;
         let (Some(channel), Some(due)) = (self.channel, self.times.tell) else { return };
@@ -222,6 +226,7 @@ impl Viewer {
         }
         self.times.tell = Some(now + FRESHNESS_INTERVAL);
         let Some(newest) = self.lineup.newest() else { return };
+        self.told = Some((newest, now));
         let message = format!(
             r#"{{"rtp":{},"captured_at_ms":{},"node_now_ms":{unix_millis}}}"#,
             newest.rtp, newest.captured_at_ms
@@ -233,6 +238,17 @@ impl Viewer {
             let _ = channel.write(false, message.as_bytes());
         }
         self.times.rtc = now;
+    }
+
+    /// What the viewer was told of its pictures' age may not be true any more.
+    fn tell_anew(&mut self, now: Instant) {
+        let (Some(due), Some(newest)) = (self.times.tell, self.lineup.newest()) else { return };
+        let again = match self.told {
+            None => now,
+            Some((told, at)) if told.strays_from(newest) => at + FRESHNESS_PAUSE,
+            Some(_) => return,
+        };
+        self.times.tell = Some(due.min(again));
     }
 
     /// Answers what the viewer asked. `false` if it does not take the answer.
@@ -357,7 +373,10 @@ impl Moment {
 const OLDEST: Duration = Duration::from_secs(60);
 /// The data channel a player opens.
 const CHANNEL: &str = "sluice";
-const FRESHNESS_INTERVAL: Duration = Duration::from_secs(1);
+/// A message costs as much as ten packets of pictures, with its acknowledgement, and what it says holds.
+const FRESHNESS_INTERVAL: Duration = Duration::from_secs(5);
+/// What it says and does not hold is said anew after this.
+const FRESHNESS_PAUSE: Duration = Duration::from_secs(1);
 /// A viewer that does not take its freshness messages is told no more of them.
 const MOST_UNTOLD: usize = 4_096;
 /// Longer texts are nothing a player sends.

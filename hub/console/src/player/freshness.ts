@@ -29,8 +29,8 @@ export interface FreshnessMessage {
   readonly capturedAtMs: number;
 }
 
-/** An anchor older than this says nothing any more, in ms: they come once a second. */
-const ANCHOR_LIFE_MS = 5_000;
+/** An anchor older than this says nothing any more, in ms: they come at once where they change, and every five seconds. */
+const ANCHOR_LIFE_MS = 15_000;
 /** A picture cannot come from the future; this much is clock error, more is nonsense. In ms. */
 const CLOCK_ERROR_MS = 1_000;
 /** A picture that stands still for longer is frozen, in ms. Above the frame interval of a 2 fps camera. */

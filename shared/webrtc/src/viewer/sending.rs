@@ -45,6 +45,7 @@ impl Viewer {
         }
         if wrote {
             self.pictured(at.now, notices);
+            self.tell_anew(at.now);
         }
         if wrote { 0 } else { media }
     }

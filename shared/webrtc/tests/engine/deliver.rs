@@ -277,3 +277,28 @@ async fn a_large_burst_is_paced() {
     assert!(took < Duration::from_secs(2), "1.1 MB took {took:?} at 100 Mbit/s");
     stage.end().await;
 }
+
+#[tokio::test]
+async fn a_camera_whose_clock_is_set_is_told_of_at_once_and_not_with_the_next_routine() {
+    let mut stage = Stage::new();
+    stage.push_gop(3);
+    let mut peer = stage.connect(1, Transport::Udp).await;
+    let mut captured = Vec::new();
+    let started = stage.clock.now();
+    while captured.len() < 2 {
+        assert!(stage.clock.now() - started < PATIENCE, "told of {captured:?} alone");
+        stage.push(captured.is_empty(), 1);
+        let until = stage.clock.now() + Duration::from_millis(40);
+        while let Some(event) = peer.next(until).await.unwrap() {
+            if let Event::Text(text) = event {
+                let told: serde_json::Value = serde_json::from_str(&text).unwrap();
+                let base = told["captured_at_ms"].as_i64().unwrap() - told["rtp"].as_i64().unwrap() / 90;
+                captured.push(base);
+                // Less than what would be taken for a new clock.
+                stage.epoch_ms += 5_000;
+            }
+        }
+    }
+    assert!((4_900..5_100).contains(&(captured[1] - captured[0])), "{captured:?}");
+    stage.end().await;
+}
