@@ -257,7 +257,6 @@ fn malformed(what: impl ToString) -> OfferError {
     OfferError::Malformed { what: what.to_string() }
 }
 
-
 /// Not codecs of their own.
 const HELPERS: [&str; 6] = ["rtx", "red", "ulpfec", "flexfec-03", "CN", "telephone-event"];
 /// Names told in an error.

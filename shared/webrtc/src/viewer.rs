@@ -95,7 +95,20 @@ struct Times {
     connected: Option<Instant>,
     pictured: bool,
     tell: Option<Instant>,
+    /// When the session has something to do, and by when it is woken for it at the latest.
     rtc: Instant,
+    rtc_by: Instant,
+}
+
+impl Times {
+    /// The session wants its turn at `at`, or a little later: what is far away may wait for the next picture, which
+    /// wakes the viewer anyway.
+    fn wants(&mut self, now: Instant, at: Instant) {
+        if at != self.rtc {
+            self.rtc = at;
+            self.rtc_by = at + (at.saturating_duration_since(now) / 4).min(MOST_LATE);
+        }
+    }
 }
 
 /// What a viewer's session says, for the owner to act on.
@@ -135,7 +148,15 @@ impl Viewer {
             sounding: false,
             routes: Vec::new(),
             armed: None,
-            times: Times { opened: now, heard: None, connected: None, pictured: false, tell: None, rtc: now },
+            times: Times {
+                opened: now,
+                heard: None,
+                connected: None,
+                pictured: false,
+                tell: None,
+                rtc: now,
+                rtc_by: now,
+            },
             channel: None,
             told: None,
             control: Control::default(),
@@ -237,7 +258,7 @@ impl Viewer {
             // Refused where the viewer closed the channel meanwhile.
             let _ = channel.write(false, message.as_bytes());
         }
-        self.times.rtc = now;
+        self.times.wants(now, now);
     }
 
     /// What the viewer was told of its pictures' age may not be true any more.
@@ -256,7 +277,7 @@ impl Viewer {
         let Some(mut channel) = self.control.channel.and_then(|id| self.rtc.channel(id)) else {
             return false;
         };
-        self.times.rtc = now;
+        self.times.wants(now, now);
         channel.buffered_amount() < MOST_UNTOLD && channel.write(false, text.as_bytes()).unwrap_or(false)
     }
 
@@ -274,7 +295,7 @@ impl Viewer {
         let others =
             [self.lineup.deadline(), self.times.tell, self.approach.map(|approach| approach.give_up)];
         let others = others.into_iter().chain([self.control.deadline()]);
-        others.flatten().fold(self.times.rtc.min(self.patience().0), Instant::min)
+        others.flatten().fold(self.times.rtc_by.min(self.patience().0), Instant::min)
     }
 
     /// Says farewell, so that the browser need not find out by silence.
@@ -377,6 +398,8 @@ const CHANNEL: &str = "sluice";
 const FRESHNESS_INTERVAL: Duration = Duration::from_secs(5);
 /// What it says and does not hold is said anew after this.
 const FRESHNESS_PAUSE: Duration = Duration::from_secs(1);
+/// Reports, keep-alives and repetitions of a session may be late by this: a picture of 25 a second, and a bit.
+const MOST_LATE: Duration = Duration::from_millis(45);
 /// A viewer that does not take its freshness messages is told no more of them.
 const MOST_UNTOLD: usize = 4_096;
 /// Longer texts are nothing a player sends.

@@ -103,7 +103,7 @@ impl Viewer {
         loop {
             match self.rtc.poll_output() {
                 Ok(Output::Timeout(at)) => {
-                    self.times.rtc = at;
+                    self.times.wants(now, at);
                     return media;
                 }
                 Ok(Output::Transmit(transmit)) if self.answers_nobody(&transmit.contents) => {}

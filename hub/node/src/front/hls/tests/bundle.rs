@@ -65,5 +65,8 @@ async fn nobody_else_is_given_a_bundle() {
         assert_eq!(answer.headers["content-type"], "application/vnd.apple.mpegurl", "{accept}");
     }
     let wrong = stage.ask(Method::GET, &stage.index(&stage.token("webrtc")), &[("accept", TYPE)]).await;
-    assert_eq!((wrong.status, wrong.problem().as_str()), (StatusCode::FORBIDDEN, "token-for-another-protocol"));
+    assert_eq!(
+        (wrong.status, wrong.problem().as_str()),
+        (StatusCode::FORBIDDEN, "token-for-another-protocol")
+    );
 }
