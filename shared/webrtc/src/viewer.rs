@@ -95,6 +95,8 @@ struct Times {
     connected: Option<Instant>,
     pictured: bool,
     tell: Option<Instant>,
+    /// When it last got a picture or was told of one's age.
+    spoken: Instant,
     /// When the session has something to do, and by when it is woken for it at the latest.
     rtc: Instant,
     rtc_by: Instant,
@@ -154,6 +156,7 @@ impl Viewer {
                 connected: None,
                 pictured: false,
                 tell: None,
+                spoken: now,
                 rtc: now,
                 rtc_by: now,
             },
@@ -241,13 +244,13 @@ impl Viewer {
     /// Tells the viewer how old its picture is, where that is due.
     pub(crate) fn tell_freshness(&mut self, at: Moment) {
         let Moment { now, unix_millis } = at;
-        let (Some(channel), Some(due)) = (self.channel, self.times.tell) else { return };
+        let (Some(channel), Some(due)) = (self.channel, self.telling()) else { return };
         if due > now {
             return;
         }
         self.times.tell = Some(now + FRESHNESS_INTERVAL);
+        self.times.spoken = now;
         let Some(newest) = self.lineup.newest() else { return };
-        self.told = Some((newest, now));
         let message = format!(
             r#"{{"rtp":{},"captured_at_ms":{},"node_now_ms":{unix_millis}}}"#,
             newest.rtp, newest.captured_at_ms
@@ -256,9 +259,16 @@ impl Viewer {
             && channel.buffered_amount() < MOST_UNTOLD
         {
             // Refused where the viewer closed the channel meanwhile.
-            let _ = channel.write(false, message.as_bytes());
+            let taken = channel.write(false, message.as_bytes()).unwrap_or(false);
+            self.told = taken.then_some((newest, now)).or(self.told);
         }
         self.times.wants(now, now);
+    }
+
+    /// When the viewer is to be told of its pictures' age, if it listens. While none leave, that is its only sign that
+    /// the node is there.
+    fn telling(&self) -> Option<Instant> {
+        self.times.tell.map(|due| due.min(self.times.spoken + FRESHNESS_PAUSE))
     }
 
     /// What the viewer was told of its pictures' age may not be true any more.
@@ -292,8 +302,7 @@ impl Viewer {
 
     /// When [`Viewer::run`] or [`Viewer::over`] has something to do again.
     pub(crate) fn deadline(&self) -> Instant {
-        let others =
-            [self.lineup.deadline(), self.times.tell, self.approach.map(|approach| approach.give_up)];
+        let others = [self.lineup.deadline(), self.telling(), self.approach.map(|approach| approach.give_up)];
         let others = others.into_iter().chain([self.control.deadline()]);
         others.flatten().fold(self.times.rtc_by.min(self.patience().0), Instant::min)
     }
@@ -395,8 +404,8 @@ const OLDEST: Duration = Duration::from_secs(60);
 /// The data channel a player opens.
 const CHANNEL: &str = "sluice";
 /// A message costs as much as ten packets of pictures, with its acknowledgement, and what it says holds.
-const FRESHNESS_INTERVAL: Duration = Duration::from_secs(5);
-/// What it says and does not hold is said anew after this.
+const FRESHNESS_INTERVAL: Duration = Duration::from_secs(4);
+/// What it says and does not hold is said anew after this, and so it is while no picture leaves.
 const FRESHNESS_PAUSE: Duration = Duration::from_secs(1);
 /// Reports, keep-alives and repetitions of a session may be late by this: a picture of 25 a second, and a bit.
 const MOST_LATE: Duration = Duration::from_millis(45);

@@ -41,7 +41,7 @@ impl Padding {
     /// Fills behind few pictures and leaves the others as the encoder made them, each one unit as a camera's are: what
     /// is behind it costs a node a system call of its own.
     pub(crate) fn seldom(mut self) -> Self {
-        self.least = SELDOM * self.bytes_per_weight;
+        self.least = (SELDOM * self.bytes_per_weight).max(MIN_FILLER as f64);
         self
     }
 

@@ -68,9 +68,10 @@ impl Datagrams {
             })?;
             self.taken = 0;
         }
-        let length = self.run.stride.min(self.run.len - self.taken).min(into.len());
+        let whole = self.run.stride.min(self.run.len - self.taken);
+        let length = whole.min(into.len());
         into[..length].copy_from_slice(&self.buffer[self.taken..self.taken + length]);
-        self.taken += length;
+        self.taken += whole;
         Ok((length, self.run.addr))
     }
 

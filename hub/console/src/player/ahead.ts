@@ -7,6 +7,8 @@ const MOST = 50;
 const BUNDLE = "application/vnd.sluice.hls-start";
 /** A bundle that does not begin within this is given up, ms: the node holds a question back for 9.5 s. */
 const FIRST_BYTE_MS = 10_000;
+/** An answer of which nothing comes for this long is given up, ms; what it lacks is asked for anew. */
+const SILENCE_MS = 4_000;
 /** What nobody took of a bundle this long after its end is dropped, ms. */
 const KEPT_MS = 10_000;
 
@@ -68,6 +70,8 @@ export class Ahead {
           ask();
           return;
         }
+        // As its own way sets them: whoever aborts it is told so.
+        Object.assign(this, { context, config, callbacks });
         const start = performance.now();
         coming.then((bytes) => {
           if (this.#over) return;
@@ -122,9 +126,10 @@ export class Ahead {
     const asked = fetch(url, { credentials: "omit", headers: { accept: BUNDLE }, signal: quit.signal });
     const answer = await asked.finally(() => { clearTimeout(late); });
     if (!answer.ok || answer.body === null) throw new Error(`${answer.status}`);
-    if (answer.headers.get("content-type") !== BUNDLE) return answer.arrayBuffer();
-    const reader = new Reader(answer.body);
+    if (answer.headers.get("content-type")?.split(";")[0] !== BUNDLE) return answer.arrayBuffer();
+    const reader = new Reader(answer.body, quit);
     const contents = await table(reader);
+    quit.signal.throwIfAborted();
     let last: Promise<unknown> = Promise.resolve();
     const pieces = contents.map(([length]) => {
       const piece = last.then(() => reader.take(length));
@@ -142,7 +147,7 @@ export class Ahead {
     this.#coming.set(url, coming);
     const drop = (): void => { if (this.#coming.get(url) === coming) this.#coming.delete(url); };
     // Whoever wants it hears of its failure.
-    coming.then(() => { setTimeout(drop, KEPT_MS); }, () => undefined);
+    coming.then(() => { setTimeout(drop, KEPT_MS); }, drop);
   }
 }
 
@@ -157,13 +162,15 @@ async function table(reader: Reader): Promise<(readonly [length: number, address
   }
 }
 
-/** Reads a stream in pieces of its own sizes. Rejects where it ends early. */
+/** Reads a stream in pieces of its own sizes. Rejects where it ends early or falls silent. */
 class Reader {
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
+  readonly #quit: AbortController;
   #rest = new Uint8Array();
 
-  constructor(stream: ReadableStream<Uint8Array>) {
+  constructor(stream: ReadableStream<Uint8Array>, quit: AbortController) {
     this.#reader = stream.getReader();
+    this.#quit = quit;
   }
 
   async line(): Promise<string> {
@@ -195,7 +202,8 @@ class Reader {
   }
 
   async #more(): Promise<Uint8Array<ArrayBuffer>> {
-    const { value } = await this.#reader.read();
+    const silent = setTimeout(() => { this.#quit.abort(); }, SILENCE_MS);
+    const { value } = await this.#reader.read().finally(() => { clearTimeout(silent); });
     if (value === undefined) throw new Error("the answer was cut off");
     return value as Uint8Array<ArrayBuffer>;
   }
@@ -204,7 +212,7 @@ class Reader {
 const NEWLINE = 10;
 
 async function whole(url: string): Promise<ArrayBuffer> {
-  const answer = await fetch(url, { credentials: "omit" });
+  const answer = await fetch(url, { credentials: "omit", signal: AbortSignal.timeout(FIRST_BYTE_MS) });
   if (!answer.ok) throw new Error(`${answer.status}`);
   return answer.arrayBuffer();
 }

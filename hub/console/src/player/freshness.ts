@@ -29,7 +29,7 @@ export interface FreshnessMessage {
   readonly capturedAtMs: number;
 }
 
-/** An anchor older than this says nothing any more, in ms: they come at once where they change, and every five seconds. */
+/** An anchor older than this says nothing any more, in ms: they come where they change, and every four seconds. */
 const ANCHOR_LIFE_MS = 15_000;
 /** A picture cannot come from the future; this much is clock error, more is nonsense. In ms. */
 const CLOCK_ERROR_MS = 1_000;

@@ -10,7 +10,7 @@ export type { PlayerInput, PlayerOutput, PlayerState };
 const CONNECT_LIMIT_MS = 8_000;
 /** No frame for this long is a stall: several key-frame-less seconds never happen on a healthy feed. */
 export const STALL_AFTER_MS = 2_000;
-/** The node speaks once a second on the data channel; two words missed and it is taken for gone. */
+/** Pictures come, or the node speaks once a second on the data channel; two words missed and it is taken for gone. */
 const LIFE_LIMIT_MS = 2_500;
 /** How long a session without pictures is held before a new one is asked for, in case it is the session that is broken. */
 const HOLD_MS = 30_000;

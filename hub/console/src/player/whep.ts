@@ -73,6 +73,7 @@ export class WhepConnection implements Connection {
   #iceTimer: ReturnType<typeof setTimeout> | undefined;
   #stamp: Stamp | undefined;
   #told: FreshnessMessage | undefined;
+  #packets = 0;
   #packetsSince: number | undefined;
   #connected = false;
   #closed = false;
@@ -111,7 +112,11 @@ export class WhepConnection implements Connection {
       const inbound = entry as RTCInboundRtpStreamStats;
       if (entry.type !== "inbound-rtp" || inbound.kind !== "video") return;
       decoded = { frames: inbound.framesDecoded ?? 0, width: inbound.frameWidth ?? 0, height: inbound.frameHeight ?? 0, fps: inbound.framesPerSecond ?? 0 };
-      if (decoded.frames > 0 || (inbound.packetsReceived ?? 0) === 0) return;
+      const packets = inbound.packetsReceived ?? 0;
+      // The node is silent on the data channel while pictures come, decoded or not.
+      if (packets > this.#packets) this.#line.events.life(false);
+      this.#packets = packets;
+      if (decoded.frames > 0 || packets === 0) return;
       this.#packetsSince ??= performance.now();
       if (performance.now() - this.#packetsSince > DECODE_LIMIT_MS) this.#down(UNDECODED);
     });

@@ -25,6 +25,7 @@ impl Viewer {
         let mut media = 0;
         while let Some(slice) = self.lineup.poll(at.now) {
             wrote = true;
+            self.times.spoken = at.now;
             for from in slice.packets.clone().step_by(TOGETHER) {
                 self.write(at, &slice, from..slice.packets.end.min(from + TOGETHER));
                 // What waits inside the session costs it memory for good, so a burst goes through in pieces.

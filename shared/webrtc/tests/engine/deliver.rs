@@ -302,3 +302,20 @@ async fn a_camera_whose_clock_is_set_is_told_of_at_once_and_not_with_the_next_ro
     assert!((4_900..5_100).contains(&(captured[1] - captured[0])), "{captured:?}");
     stage.end().await;
 }
+
+#[tokio::test]
+async fn while_no_picture_comes_a_viewer_hears_that_the_node_is_there() {
+    let mut stage = Stage::new();
+    stage.push_gop(3);
+    let mut peer = stage.connect(1, Transport::Udp).await;
+    let mut said = Vec::new();
+    while said.len() < 3 {
+        let text = |event: &Event| if let Event::Text(text) = event { Some(text.clone()) } else { None };
+        let told: serde_json::Value =
+            serde_json::from_str(&peer.until(PATIENCE, text).await.unwrap()).unwrap();
+        said.push(told["node_now_ms"].as_i64().unwrap());
+    }
+    // Each second; with pictures it would be eight.
+    assert!(said[2] - said[0] < 6_000, "{said:?}");
+    stage.end().await;
+}

@@ -60,7 +60,8 @@ impl Bundle {
                 self.add(&format!("{root}{}", media.playlist()), page.plain());
             }
         }
-        for (media, laid) in &laid {
+        // Sound first: it is little, and players begin with neither before they have both.
+        for (media, laid) in laid.iter().rev() {
             for (name, bytes) in laid.beginning(*media) {
                 self.media += bytes.len() as u64;
                 self.add(&format!("{root}{name}"), bytes);
@@ -85,6 +86,7 @@ impl Bundle {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(TYPE));
         headers.insert(header::CONTENT_LENGTH, HeaderValue::from(size));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.append(header::VARY, HeaderValue::from_static("accept"));
         response
     }
 }
