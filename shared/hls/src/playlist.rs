@@ -2,7 +2,7 @@ use std::fmt::Write;
 
 use crate::{
     Flavour, Position,
-    shelf::{STANDARD_SEGMENTS, Segment, Shelf},
+    shelf::{STANDARD_SEGMENTS, Segment, Shelf, reaching_back},
 };
 
 /// What one playlist says of another (EXT-X-RENDITION-REPORT).
@@ -118,15 +118,7 @@ fn end(out: &mut String, prefix: char, segment: &Segment) {
 /// a player two seconds behind may ask for.
 fn parts_from(shelf: &Shelf) -> u64 {
     let closed = shelf.segments.len() - usize::from(shelf.open);
-    let (mut from, mut behind) = (u64::MAX, 0);
-    for segment in shelf.segments.iter().take(closed).rev() {
-        if behind >= PARTS_BEHIND_MICROS {
-            break;
-        }
-        from = segment.msn;
-        behind += segment.micros;
-    }
-    from
+    reaching_back(shelf.segments.iter().take(closed).rev(), PARTS_BEHIND_MICROS).unwrap_or(u64::MAX)
 }
 
 fn put(out: &mut String, text: std::fmt::Arguments<'_>) {

@@ -198,14 +198,8 @@ impl Shelf {
 
     /// The segment that lies PART-HOLD-BACK before the end; the oldest where there is less.
     pub(crate) fn start(&self) -> Option<u64> {
-        let mut behind = 0;
-        let whole = self.segments.iter().filter(|segment| !segment.gap && !segment.parts.is_empty());
-        let needed = whole.rev().take_while(|segment| {
-            let far_enough = behind >= 1_000 * self.hold_back_ms();
-            behind += segment.micros;
-            !far_enough
-        });
-        needed.last().map(|segment| segment.msn)
+        let there = self.segments.iter().filter(|segment| !segment.gap && !segment.parts.is_empty());
+        reaching_back(there.rev(), 1_000 * self.hold_back_ms())
     }
 
     /// PART-HOLD-BACK: three part targets, the least there may be (RFC 8216bis §4.4.3.8).
@@ -358,6 +352,17 @@ fn head(at_ms: i64, gap: bool) -> String {
         .unwrap_or(OffsetDateTime::UNIX_EPOCH);
     let date = at.format(DATE).unwrap_or_default();
     format!("#EXT-X-PROGRAM-DATE-TIME:{date}\n{}", if gap { "#EXT-X-GAP\n" } else { "" })
+}
+
+/// The earliest of the segments that it takes, newest first, to go back so far; nothing where there are none.
+pub(crate) fn reaching_back<'a>(newest_first: impl Iterator<Item = &'a Segment>, micros: u64) -> Option<u64> {
+    let mut behind = 0;
+    let taken = newest_first.take_while(|segment| {
+        let short = behind < micros;
+        behind += segment.micros;
+        short
+    });
+    taken.last().map(|segment| segment.msn)
 }
 
 /// Digits only: names are ours, and `+1` is none of them.

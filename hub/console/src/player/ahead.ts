@@ -131,16 +131,14 @@ export class Ahead {
     const contents = await table(reader);
     quit.signal.throwIfAborted();
     let last: Promise<unknown> = Promise.resolve();
-    const pieces = contents.map(([length]) => {
+    const [index, ...rest] = contents.map(([length, address]) => {
       const piece = last.then(() => reader.take(length));
       last = piece;
-      return piece;
+      return [address, piece] as const;
     });
-    contents.slice(1).forEach(([, address], at) => {
-      const piece = pieces[at + 1];
-      if (piece) this.#expect(new URL(address, url).href, piece);
-    });
-    return pieces[0] ?? Promise.reject(new Error("empty"));
+    if (index === undefined) throw new Error("the answer is empty");
+    for (const [address, piece] of rest) this.#expect(new URL(address, url).href, piece);
+    return index[1];
   }
 
   #expect(url: string, coming: Promise<ArrayBuffer>): void {

@@ -283,7 +283,7 @@ async fn a_camera_whose_clock_is_set_is_told_of_at_once_and_not_with_the_next_ro
     let mut stage = Stage::new();
     stage.push_gop(3);
     let mut peer = stage.connect(1, Transport::Udp).await;
-    let mut captured = Vec::new();
+    let (mut captured, mut said) = (Vec::new(), Vec::new());
     let started = stage.clock.now();
     while captured.len() < 2 {
         assert!(stage.clock.now() - started < PATIENCE, "told of {captured:?} alone");
@@ -294,12 +294,14 @@ async fn a_camera_whose_clock_is_set_is_told_of_at_once_and_not_with_the_next_ro
                 let told: serde_json::Value = serde_json::from_str(&text).unwrap();
                 let base = told["captured_at_ms"].as_i64().unwrap() - told["rtp"].as_i64().unwrap() / 90;
                 captured.push(base);
+                said.push(told["node_now_ms"].as_i64().unwrap());
                 // Less than what would be taken for a new clock.
                 stage.epoch_ms += 5_000;
             }
         }
     }
     assert!((4_900..5_100).contains(&(captured[1] - captured[0])), "{captured:?}");
+    assert!(said[1] - said[0] < 3_500, "only with the routine, after four seconds: {said:?}");
     stage.end().await;
 }
 
